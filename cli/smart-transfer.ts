@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { program } from 'commander';
+import { addInvoke } from './invoke.ts';
+import { addStart } from './start.ts';
+
+program
+  .name('smart-transfer')
+  .description(
+    'Confirms bank transfers against orders by a one-time depositor name, and pays each seller exactly once.',
+  )
+  .showHelpAfterError('(--help tells what there is)');
+addStart(program);
+addInvoke(program);
+await program.parseAsync();

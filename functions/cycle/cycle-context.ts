@@ -1,0 +1,44 @@
+import type { Kysely } from 'kysely';
+import type { Bank } from '../bank/bank.ts';
+import type { Database } from '../database.ts';
+import type { TransferQueue } from '../transfers/transfer-queue.client.ts';
+import type { Vault } from '../shared/encryption.ts';
+
+/** What the steps of a cycle share. */
+export interface CycleContext {
+  readonly db: Kysely<Database>;
+  readonly bank: Bank;
+  readonly queue: TransferQueue;
+  readonly vault: Vault;
+  /** The cycle's time: one instant for all its steps. */
+  readonly now: Date;
+  /** The fencing token of the cycle's lease. */
+  readonly token: bigint;
+  readonly settings: CycleSettings;
+  /** Whether there is time to begin another page or call. */
+  readonly hasTime: () => boolean;
+  readonly log: CycleLog;
+}
+
+export interface CycleSettings {
+  readonly collectionAccount: string;
+  readonly payoutAccount: string;
+  readonly organisationCode: string;
+  readonly cycleMs: number;
+  /** The longest that the bank takes to execute, and then to show it, together: how long absence waits after a lease, ms. */
+  readonly absenceWaitMs: number;
+  readonly pageSize: number;
+  readonly maxSends: number;
+}
+
+/** The part of a logger that the steps use. No account number is ever passed to it. */
+export interface CycleLog {
+  info(message: string, detail?: Record<string, unknown>): void;
+  warn(message: string, detail?: Record<string, unknown>): void;
+  error(message: string, detail?: Record<string, unknown>): void;
+}
+
+/** The accounts that are read: the collection account, and the payout account where it is another one. */
+export function accountsOf(settings: CycleSettings): string[] {
+  return [...new Set([settings.collectionAccount, settings.payoutAccount])];
+}

@@ -1,0 +1,199 @@
+import type { Kysely } from 'kysely';
+import { collect, type CollectOutcome } from '../deposits/collect.ts';
+import { book, type Booked } from '../deposits/book.ts';
+import { reconsiderReviews } from '../deposits/reconsider.ts';
+import type { ReviewReason } from '../deposits/match.ts';
+import { reconcile, watchReconciliation, type AccountReconciliation } from '../ledger/reconcile.ts';
+import { seal } from '../ledger/seal.ts';
+import { expire } from '../orders/expire.ts';
+import { dispatch } from '../transfers/dispatch.ts';
+import { release } from '../transfers/release.ts';
+import { proofNeededSince, resolveUnknown } from '../transfers/resolve.ts';
+import { activeStops, raiseStop } from '../transfers/stops.repository.ts';
+import type { Database } from '../database.ts';
+import { accountsOf, type CycleContext } from './cycle-context.ts';
+import { fence, LeaseLost } from './lease.ts';
+
+/** A part that failed. The others went on. */
+export interface StepFailure {
+  readonly step: string;
+  readonly error: string;
+}
+
+/** What one cycle did: the line that a person reads, and the metrics. Amounts are won, as text. */
+export interface CycleSummary {
+  readonly began_at: string;
+  readonly ended: 'complete' | 'out_of_time' | 'failed_in_part';
+  readonly rows_collected: number;
+  readonly deposits: number;
+  readonly matched: number;
+  readonly in_review: number;
+  readonly by_reason: Partial<Record<ReviewReason, number>>;
+  readonly returned: number;
+  readonly reversed: number;
+  readonly expired: number;
+  readonly planned: number;
+  readonly held: number;
+  readonly dispatched: number;
+  readonly retried: number;
+  readonly resolved: { readonly succeeded: number; readonly failed: number; readonly absent: number };
+  readonly unknown: number;
+  readonly drift_won: string;
+  readonly unexplained_rows: number;
+  readonly sealed: number;
+  readonly stops: readonly string[];
+  readonly failures: readonly StepFailure[];
+  readonly ms: number;
+}
+
+/**
+ * One cycle: collect → book (match, post, plan) → expire → release → dispatch → resolve → reconcile → seal. A step that fails is named in
+ * the summary, and the steps that can still work go on: a bank that is down stops no payout that is planned, a queue that is down stops no matching.
+ *
+ * @throws LeaseLost when another cycle has taken over.
+ */
+export async function runCycle(context: CycleContext): Promise<CycleSummary> {
+  const began = performance.now();
+  const failures: StepFailure[] = [];
+  const attempt = async <T>(step: string, work: () => Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof LeaseLost) throw error;
+      const text = error instanceof Error ? error.message : String(error);
+      context.log.error(`${step} failed; the cycle goes on without it`, { step, error: text });
+      failures.push({ step, error: text });
+      return otherwise;
+    }
+  };
+
+  const accounts = accountsOf(context.settings);
+  const collected = new Map<string, CollectOutcome>();
+  const booked: Booked[] = [];
+  for (const account of accounts) {
+    const read = await attempt<CollectOutcome | undefined>(
+      `collect ${account}`,
+      async () => await collect(context, account, await proofNeededSince(context, account)),
+      undefined,
+    );
+    if (read !== undefined) collected.set(account, read);
+    if (read?.outcome === 'refused')
+      failures.push({ step: `collect ${account}`, error: `the bank did not answer: ${read.refusal.detail}` });
+    const rows = await attempt<Booked | undefined>(
+      `book ${account}`,
+      async () => await book(context, account),
+      undefined,
+    );
+    if (rows !== undefined) booked.push(rows);
+  }
+  const bankAnswered =
+    [...collected.values()].every((read) => read.outcome !== 'refused') && collected.size === accounts.length;
+  if (
+    [...collected.values()].some((read) => read.outcome === 'refused' && read.refusal.cause === 'maintenance')
+  ) {
+    await attempt('pause', async () => await pauseForMaintenance(context), undefined);
+  }
+  const expired = await attempt('expire', async () => await expire(context), 0);
+  await attempt('reconsider', async () => await reconsiderReviews(context), 0);
+  const released = await attempt('release', async () => await release(context, bankAnswered), {
+    retried: 0,
+    released: 0,
+    resumed: [],
+  });
+  const dispatched = await attempt('dispatch', async () => await dispatch(context), {
+    dispatched: 0,
+    notTaken: 0,
+  });
+  if (dispatched.notTaken > 0)
+    failures.push({ step: 'dispatch', error: `the queue did not take ${dispatched.notTaken} messages` });
+  const resolved = await attempt('resolve', async () => await resolveUnknown(context), undefined);
+  if (resolved?.refusal !== undefined)
+    failures.push({ step: 'resolve', error: `the bank did not answer inquiries: ${resolved.refusal}` });
+  const reconciled: AccountReconciliation[] = [];
+  for (const account of accounts) {
+    const complete = collected.get(account)?.outcome === 'complete';
+    const result = await attempt(
+      `reconcile ${account}`,
+      async () => await reconcile(context, account, complete),
+      undefined,
+    );
+    if (result !== undefined) reconciled.push(result);
+  }
+  await attempt('watch reconciliation', async () => await watchReconciliation(context, accounts), false);
+  const sealed = await attempt('seal', async () => await seal(context), 0);
+  const stops = await attempt('stops', async () => await activeStops(context.db), []);
+
+  const outOfTime =
+    !context.hasTime() ||
+    [...collected.values()].some((read) => read.outcome === 'out_of_time') ||
+    booked.some((rows) => !rows.whole);
+  const byReason = sumReasons(booked);
+  const sum = (of: (rows: Booked) => number) => booked.reduce((total, rows) => total + of(rows), 0);
+  return {
+    began_at: context.now.toISOString(),
+    ended: outOfTime ? 'out_of_time' : failures.length > 0 ? 'failed_in_part' : 'complete',
+    rows_collected: [...collected.values()].reduce((total, read) => total + read.fresh, 0),
+    deposits: sum((rows) => rows.deposits),
+    matched: sum((rows) => rows.matched),
+    in_review: Object.values(byReason).reduce((total, count) => total + count, 0),
+    by_reason: byReason,
+    returned: sum((rows) => rows.returned),
+    reversed: sum((rows) => rows.reversed),
+    expired,
+    planned: sum((rows) => rows.planned),
+    held: sum((rows) => rows.held),
+    dispatched: dispatched.dispatched,
+    retried: released.retried,
+    resolved: {
+      succeeded: resolved?.succeeded ?? 0,
+      failed: resolved?.failed ?? 0,
+      absent: resolved?.absent ?? 0,
+    },
+    unknown: await attempt('count unknown', async () => await countUnknown(context.db), 0),
+    drift_won: reconciled
+      .reduce((total, one) => total + (one.drift < 0n ? -one.drift : one.drift), 0n)
+      .toString(),
+    unexplained_rows: reconciled.reduce((total, one) => total + one.unexplainedRows, 0),
+    sealed,
+    stops,
+    failures,
+    ms: Math.round(performance.now() - began),
+  };
+}
+
+function sumReasons(booked: readonly Booked[]): Partial<Record<ReviewReason, number>> {
+  const total: Partial<Record<ReviewReason, number>> = {};
+  for (const rows of booked) {
+    for (const [reason, count] of Object.entries(rows.inReview)) {
+      const known = reason as ReviewReason;
+      total[known] = (total[known] ?? 0) + count;
+    }
+  }
+  return total;
+}
+
+async function countUnknown(db: Kysely<Database>): Promise<number> {
+  const { count } = await db
+    .selectFrom('transfer')
+    .select((eb) => eb.fn.countAll<bigint>().as('count'))
+    .where('state', '=', 'unknown')
+    .executeTakeFirstOrThrow();
+  return Number(count);
+}
+
+/** How long a pause lasts at least before the bank is tried with a transfer again, ms. */
+const MAINTENANCE_PAUSE_MS = 10 * 60_000;
+
+/** A bank that is closed for maintenance gets no transfers: each would be unknown for a quarter of an hour. It ends by itself. */
+async function pauseForMaintenance({ db, now, token }: CycleContext): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await fence(trx, token);
+    await raiseStop(trx, {
+      name: 'pause_maintenance',
+      reason: 'the bank answers that it is closed for maintenance',
+      by: 'system',
+      at: now,
+      retryAt: new Date(now.getTime() + MAINTENANCE_PAUSE_MS),
+    });
+  });
+}

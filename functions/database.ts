@@ -1,0 +1,63 @@
+import type {
+  AllocationTable,
+  ClassificationRuleTable,
+  CollectCursorTable,
+  DepositTable,
+  StatementReadTable,
+  StatementRowTable,
+  WithdrawalTable,
+} from './deposits/deposit.table.ts';
+import type {
+  AccountBalanceTable,
+  PostingSealTable,
+  PostingTable,
+  SealProgressTable,
+} from './ledger/ledger.table.ts';
+import type { ShopOrderTable } from './orders/order.table.ts';
+import type { PayoutAccountTable, SellerTable } from './orders/seller.table.ts';
+import type {
+  AlarmTable,
+  AuditTable,
+  CycleTable,
+  InstallationTable,
+  LeaseTable,
+  ReconciliationTable,
+} from './shared/operations.table.ts';
+import type {
+  AttemptEvidenceTable,
+  BankMessageTable,
+  PayoutStopTable,
+  TransferAttemptTable,
+  TransferItemTable,
+  TransferTable,
+} from './transfers/transfer.table.ts';
+
+/** Every table, by its name. `int8` is read as `bigint`, `date` as text, `timestamptz` as `Date`. */
+export interface Database {
+  seller: SellerTable;
+  payout_account: PayoutAccountTable;
+  shop_order: ShopOrderTable;
+  statement_row: StatementRowTable;
+  statement_read: StatementReadTable;
+  collect_cursor: CollectCursorTable;
+  deposit: DepositTable;
+  withdrawal: WithdrawalTable;
+  allocation: AllocationTable;
+  classification_rule: ClassificationRuleTable;
+  transfer: TransferTable;
+  transfer_item: TransferItemTable;
+  transfer_attempt: TransferAttemptTable;
+  attempt_evidence: AttemptEvidenceTable;
+  bank_message: BankMessageTable;
+  payout_stop: PayoutStopTable;
+  posting: PostingTable;
+  posting_seal: PostingSealTable;
+  account_balance: AccountBalanceTable;
+  seal_progress: SealProgressTable;
+  lease: LeaseTable;
+  cycle: CycleTable;
+  reconciliation: ReconciliationTable;
+  alarm: AlarmTable;
+  audit: AuditTable;
+  installation: InstallationTable;
+}

@@ -1,0 +1,112 @@
+import type { Generated } from 'kysely';
+import type { ReviewReason } from './match.ts';
+
+/** One row of the bank's statement as first seen. Append-only. */
+export interface StatementRowTable {
+  row_id: Generated<bigint>;
+  account: string;
+  occurred_at: Date;
+  direction: 'in' | 'out';
+  amount: bigint;
+  balance_after: bigint;
+  text: string;
+  kind: string;
+  branch: string;
+  ordinal: number;
+  possible_duplicate: boolean;
+  collected_at: Date;
+}
+
+/** A range of the statement that was read to its last page. Append-only. */
+export interface StatementReadTable {
+  read_id: Generated<bigint>;
+  account: string;
+  covers_from: Date;
+  covers_to: Date;
+  began_at: Date;
+  rows: number;
+  fresh_rows: number;
+  repeated_rows: number;
+  /** `mended`: the rows form a chain of balances once repeats are dropped and equal seconds are put in order. */
+  chain: 'whole' | 'mended' | 'broken';
+}
+
+/** How far an account is read, and how far its rows are booked. */
+export interface CollectCursorTable {
+  account: string;
+  /** Nothing before this instant is ever read: the opening balance is the one right before it. */
+  begins_at: Date;
+  read_through: Date;
+  /** The KST date, `YYYY-MM-DD`, of the last reading of the last three days. */
+  reread_on: string | null;
+  opening_posted: Generated<boolean>;
+  booked_through: Generated<bigint>;
+}
+
+export type DepositState =
+  | 'matched'
+  | 'in_review'
+  | 'assigned'
+  | 'refund_pending'
+  | 'refunded'
+  | 'ignored'
+  | 'return_of'
+  | 'classified'
+  | 'reversed';
+
+/** A row that came in, and what became of it. `remaining` is what no allocation and no refund has taken. */
+export interface DepositTable {
+  row_id: bigint;
+  account: string;
+  occurred_at: Date;
+  amount: bigint;
+  remaining: bigint;
+  text: string;
+  /** The readings of the text, normalised: as typed, and without a sending bank's prefix. */
+  names: string[];
+  state: DepositState;
+  reason: ReviewReason | null;
+  /** Order ids, best first. */
+  candidates: Generated<bigint[]>;
+  return_of_transfer_id: bigint | null;
+  decided_at: Date;
+}
+
+/** A row that went out, and what explains it. */
+export interface WithdrawalTable {
+  row_id: bigint;
+  account: string;
+  occurred_at: Date;
+  amount: bigint;
+  text: string;
+  state: 'transfer' | 'classified' | 'reversal' | 'unexplained';
+  attempt_id: bigint | null;
+  ledger_account: string | null;
+  decided_at: Date;
+}
+
+export interface AllocationTable {
+  allocation_id: Generated<bigint>;
+  deposit_row_id: bigint;
+  order_id: bigint;
+  amount: bigint;
+  kind: 'automatic' | 'manual';
+  live: Generated<boolean>;
+  made_by: string | null;
+  made_at: Date;
+  undone_at: Date | null;
+}
+
+/** What a person says that rows of an account are, when they are nobody's order and nobody's payout. */
+export interface ClassificationRuleTable {
+  rule_id: Generated<bigint>;
+  account: string;
+  direction: 'in' | 'out';
+  text_equals: string | null;
+  kind_equals: string | null;
+  ledger_account: 'interest' | 'tax' | 'bank_fees' | 'owner';
+  added_by: string;
+  added_at: Date;
+  reason: string;
+  removed_at: Date | null;
+}

@@ -1,0 +1,74 @@
+import { addDays, kstDate, kstMidnight, wholeSecond } from '../bank/kst.ts';
+
+/** Rows may show up late: each read goes back so far over what was read before, ms. */
+export const OVERLAP_MS = 60 * 60_000;
+
+/** Days that are read again, whole, once a day. */
+const REREAD_DAYS = 3;
+
+export interface Range {
+  readonly from: Date;
+  readonly to: Date;
+}
+
+export interface ReadPlan {
+  /** From the overlap to the last second that is over: what new deposits are in. It is read first. */
+  readonly recent: Range;
+  /** What comes before it and is to be read again, when there is something. */
+  readonly earlier: Range | undefined;
+}
+
+/**
+ * What to read of an account now: whole seconds up to the last one that is over; back over the overlap; once a day the last three days; and, while
+ * a transfer's absence is to be proven, every date since its send.
+ *
+ * @param proveSince the oldest KST date, `YYYY-MM-DD`, that a proof of absence needs.
+ * @returns nothing when no second has passed since the account's beginning.
+ */
+export function planRead(
+  cursor: { beginsAt: Date; readThrough: Date; rereadOn: string | null },
+  now: Date,
+  proveSince?: string,
+): ReadPlan | undefined {
+  const to = new Date(wholeSecond(now).getTime() - 1000);
+  const notBefore = (ms: number) => new Date(Math.max(ms, cursor.beginsAt.getTime()));
+  const from = notBefore(wholeSecond(cursor.readThrough).getTime() - OVERLAP_MS);
+  if (from > to) return undefined;
+
+  const today = kstDate(now);
+  const starts = [from.getTime()];
+  if (cursor.rereadOn !== today) starts.push(kstMidnight(addDays(today, 1 - REREAD_DAYS)).getTime());
+  if (proveSince !== undefined) starts.push(kstMidnight(proveSince).getTime());
+  const earliest = notBefore(Math.min(...starts));
+  const earlier = { from: earliest, to: new Date(from.getTime() - 1000) };
+  return { recent: { from, to }, earlier: earliest < from ? earlier : undefined };
+}
+
+/** Splits a range at every midnight in Korea: the bank's queries are by date. */
+export function splitByDate(range: Range): Range[] {
+  const parts: Range[] = [];
+  let from = range.from;
+  while (from <= range.to) {
+    const nextMidnight = kstMidnight(addDays(kstDate(from), 1));
+    const last = new Date(nextMidnight.getTime() - 1000);
+    const to = last < range.to ? last : range.to;
+    parts.push({ from, to });
+    from = nextMidnight;
+  }
+  return parts;
+}
+
+/** Splits a range into two of whole seconds; a single second stays whole. */
+export function halve(range: Range): Range[] {
+  const seconds = Math.round((range.to.getTime() - range.from.getTime()) / 1000);
+  return splitBefore(range, new Date(range.from.getTime() + (Math.floor(seconds / 2) + 1) * 1000));
+}
+
+/** Splits a range so that the second part begins at an instant; where that leaves one part empty, the range stays whole. */
+export function splitBefore(range: Range, at: Date): Range[] {
+  if (at <= range.from || at > range.to) return [range];
+  return [
+    { from: range.from, to: new Date(at.getTime() - 1000) },
+    { from: at, to: range.to },
+  ];
+}

@@ -1,0 +1,109 @@
+import { sql, type Kysely, type Transaction } from 'kysely';
+import type { Database } from '../database.ts';
+import { assertRows, recordset } from '../shared/postgres.ts';
+import type { FreshRow, KnownRow } from './row-identity.ts';
+import type { Range } from './read-plan.ts';
+
+export interface Cursor {
+  readonly beginsAt: Date;
+  readonly readThrough: Date;
+  readonly rereadOn: string | null;
+}
+
+/** The account's cursor; an account that is new begins at `beginsAt`. */
+export async function readOrBeginCursor(
+  trx: Transaction<Database>,
+  account: string,
+  beginsAt: Date,
+): Promise<Cursor> {
+  await trx
+    .insertInto('collect_cursor')
+    .values({ account, begins_at: beginsAt, read_through: beginsAt, reread_on: null })
+    .onConflict((oc) => oc.column('account').doNothing())
+    .execute();
+  const row = await trx
+    .selectFrom('collect_cursor')
+    .select(['begins_at', 'read_through', 'reread_on'])
+    .where('account', '=', account)
+    .executeTakeFirstOrThrow();
+  return { beginsAt: row.begins_at, readThrough: row.read_through, rereadOn: row.reread_on };
+}
+
+/** The stored rows of a range, and the balance right before it where rows before it are stored. */
+export async function readKnownRows(
+  db: Kysely<Database>,
+  account: string,
+  range: Range,
+): Promise<{ rows: KnownRow[]; balanceBefore: bigint | undefined }> {
+  const rows = await db
+    .selectFrom('statement_row')
+    .select(['occurred_at', 'direction', 'amount', 'balance_after', 'text'])
+    .where('account', '=', account)
+    .where('occurred_at', '>=', range.from)
+    .where('occurred_at', '<=', range.to)
+    .execute();
+  const before = await db
+    .selectFrom('statement_row')
+    .select(['occurred_at', 'balance_after'])
+    .where('account', '=', account)
+    .where('occurred_at', '<', range.from)
+    .orderBy('occurred_at', 'desc')
+    .limit(2)
+    .execute();
+  const [last, secondToLast] = before;
+  // When two rows share the last second before the range, which of them was last is not known; better no balance than a wrong one.
+  const sure = last !== undefined && last.occurred_at.getTime() !== secondToLast?.occurred_at.getTime();
+  return {
+    rows: rows.map((row) => ({
+      occurredAt: row.occurred_at,
+      direction: row.direction,
+      amount: row.amount as KnownRow['amount'],
+      balanceAfter: row.balance_after as KnownRow['balanceAfter'],
+      text: row.text,
+    })),
+    balanceBefore: sure ? last.balance_after : undefined,
+  };
+}
+
+/** Stores rows that a read showed for the first time, in the read's order, so that their ids follow it. */
+export async function insertFreshRows(
+  trx: Transaction<Database>,
+  account: string,
+  fresh: readonly FreshRow[],
+  now: Date,
+): Promise<void> {
+  if (fresh.length === 0) return;
+  const rows = fresh.map(({ row, ordinal, possibleDuplicate }, n) => ({
+    n,
+    occurred_at: row.occurredAt,
+    direction: row.direction,
+    amount: row.amount,
+    balance_after: row.balanceAfter,
+    text: row.text,
+    kind: row.kind,
+    branch: row.branch,
+    ordinal,
+    possible_duplicate: possibleDuplicate,
+  }));
+  const columns =
+    'n integer, occurred_at timestamptz, direction text, amount bigint, balance_after bigint, text text, kind text, branch text, ordinal integer, possible_duplicate boolean';
+  const inserted = await sql`
+    insert into statement_row (account, occurred_at, direction, amount, balance_after, text, kind, branch, ordinal, possible_duplicate, collected_at)
+    select ${account}, occurred_at, direction, amount, balance_after, text, kind, branch, ordinal, possible_duplicate, ${now}
+    from ${recordset('r', columns, rows)}
+    order by n`.execute(trx);
+  assertRows('statement rows stored', Number(inserted.numAffectedRows), fresh.length);
+}
+
+/** Moves the cursor over what was read to its last page; never back. */
+export async function advanceCursor(
+  trx: Transaction<Database>,
+  account: string,
+  readThrough: Date,
+): Promise<void> {
+  await trx
+    .updateTable('collect_cursor')
+    .set({ read_through: sql<Date>`greatest(read_through, ${readThrough})` })
+    .where('account', '=', account)
+    .execute();
+}

@@ -1,0 +1,19 @@
+import type { Migration } from 'kysely/migration';
+import * as sellers from './0001-sellers.ts';
+import * as orders from './0002-orders.ts';
+import * as statement from './0003-statement.ts';
+import * as transfers from './0004-transfers.ts';
+import * as ledger from './0005-ledger.ts';
+import * as operations from './0006-operations.ts';
+import * as roles from './0007-roles.ts';
+
+/** Every migration in its order, imported by name so that the bundler takes them into the migration function. Append only. */
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-sellers': sellers,
+  '0002-orders': orders,
+  '0003-statement': statement,
+  '0004-transfers': transfers,
+  '0005-ledger': ledger,
+  '0006-operations': operations,
+  '0007-roles': roles,
+};

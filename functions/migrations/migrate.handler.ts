@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { Logger } from '@aws-lambda-powertools/logger';
+import {
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  ResourceNotFoundException,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { readEnvironment } from '../shared/environment.ts';
+import { loginShape, openDatabaseAs } from '../shared/postgres.ts';
+import { createSecrets } from '../shared/secrets.ts';
+import { createLogins, migrate, type MigrationOutcome } from './migrate.ts';
+
+const env = readEnvironment('migration', process.env);
+const logger = new Logger({ serviceName: 'migration' });
+const client = new SecretsManagerClient({});
+const secrets = createSecrets(env.SECRET_TTL_S, client);
+
+/**
+ * Brings the schema up to date, creates the application's two logins, and writes the application's secret if it has no value yet. It can run twice,
+ * and at the same time as itself.
+ *
+ * Throwing means that the schema is as it was before the migration that failed; the deployment stops.
+ */
+export async function handler(): Promise<MigrationOutcome> {
+  const master = await secrets.readFresh(env.DATABASE_MASTER_SECRET_ID, loginShape);
+  const address = {
+    host: env.DATABASE_HOST,
+    port: env.DATABASE_PORT,
+    database: env.DATABASE_NAME,
+    tls: env.DATABASE_TLS,
+  };
+  const db = openDatabaseAs<unknown>(address, master, 2);
+  try {
+    const outcome = await migrate(db);
+    if (!(await hasValue(env.DATABASE_SECRET_ID))) {
+      const passwords = {
+        a: randomBytes(24).toString('base64url'),
+        b: randomBytes(24).toString('base64url'),
+      };
+      const [login] = await createLogins(db, passwords);
+      await client.send(
+        new PutSecretValueCommand({
+          SecretId: env.DATABASE_SECRET_ID,
+          SecretString: JSON.stringify({ username: login, password: passwords.a }),
+        }),
+      );
+    }
+    logger.info('migrated', { applied: outcome.applied });
+    return outcome;
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function hasValue(secretId: string): Promise<boolean> {
+  try {
+    const answer = await client.send(new GetSecretValueCommand({ SecretId: secretId }));
+    return answer.SecretString !== undefined;
+  } catch (error) {
+    // A secret that exists and has no AWSCURRENT answers the same as one that does not exist.
+    if (error instanceof ResourceNotFoundException) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,98 @@
+import { z } from 'zod';
+
+const seconds = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+
+/**
+ * Every variable that a function reads, described once: the local system and the Pulumi program both take the names from here, so that
+ * none can be missing in one of them. Values are names and numbers; secrets are only ever named (`…_SECRET_ID`), never held.
+ */
+const database = {
+  DATABASE_HOST: z.string().min(1),
+  DATABASE_PORT: z.coerce.number().int().min(1).max(65_535).default(5432),
+  DATABASE_NAME: z.string().min(1),
+  /** `verify` demands TLS and a certificate of a known authority; `off` is for 127.0.0.1. */
+  DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
+  /** JSON `{username, password}` of the application's login. */
+  DATABASE_SECRET_ID: z.string().min(1),
+  /** How long a secret's value is kept before it is fetched again, seconds. */
+  SECRET_TTL_S: seconds(300),
+};
+
+const bank = {
+  /** JSON `{current, keys: {<id>: base64 of 32 bytes}, fingerprint: base64}`. */
+  DATA_KEYS_SECRET_ID: z.string().min(1),
+  BANK_BASE_URL: z.url(),
+  /** JSON `{client_id, client_secret, organisation_code}`. */
+  BANK_CREDENTIALS_SECRET_ID: z.string().min(1),
+  /** KFTC `fintech_use_num` of the account that buyers pay into. */
+  COLLECTION_ACCOUNT: z.string().min(1),
+  /** KFTC `fintech_use_num` of the account that payouts leave; it may be the same. */
+  PAYOUT_ACCOUNT: z.string().min(1),
+  /** At most so many calls to the bank at once from one sandbox. */
+  BANK_MAX_CALLS: seconds(2),
+  BANK_CALL_TIMEOUT_S: seconds(20),
+};
+
+const matcher = z.object({
+  ...database,
+  ...bank,
+  TRANSFER_QUEUE_URL: z.url(),
+  /** Minutes between two scheduled cycles: a transfer that was dispatched longer ago than this and is not claimed is dispatched again. */
+  CYCLE_MINUTES: seconds(5),
+  /** The longest that the bank takes to execute what reached it, minutes. */
+  BANK_PROCESSING_MINUTES: seconds(10),
+  /** The longest that the bank takes to show a row on the statement, minutes. */
+  BANK_POSTING_LAG_MINUTES: seconds(5),
+  /** Deposits a page. */
+  PAGE_SIZE: seconds(1000),
+  /** After so many sends without success a transfer is held for a person. */
+  MAX_SENDS: seconds(5),
+});
+
+const settlement = z.object({
+  ...database,
+  ...bank,
+  /** JSON `{wd_pass_phrase}`; the settlement function alone may read it. */
+  BANK_PAYOUT_SECRET_ID: z.string().min(1),
+  BANK_PROCESSING_MINUTES: seconds(10),
+});
+
+const migration = z.object({
+  DATABASE_HOST: z.string().min(1),
+  DATABASE_PORT: z.coerce.number().int().min(1).max(65_535).default(5432),
+  DATABASE_NAME: z.string().min(1),
+  DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
+  /** JSON `{username, password}` of the login that owns the schema. */
+  DATABASE_MASTER_SECRET_ID: z.string().min(1),
+  /** The application's secret, written once when it has no value yet. */
+  DATABASE_SECRET_ID: z.string().min(1),
+  SECRET_TTL_S: seconds(300),
+});
+
+export const environments = { matcher, settlement, migration } as const;
+
+export type MatcherEnvironment = z.infer<typeof matcher>;
+export type SettlementEnvironment = z.infer<typeof settlement>;
+export type MigrationEnvironment = z.infer<typeof migration>;
+export type BankEnvironment = Pick<SettlementEnvironment, keyof typeof bank>;
+export type DatabaseEnvironment = Pick<SettlementEnvironment, keyof typeof database>;
+
+/**
+ * Reads a function's environment.
+ *
+ * @throws an error that names each variable that is missing or makes no sense, and its value.
+ */
+export function readEnvironment<Name extends keyof typeof environments>(
+  name: Name,
+  env: Readonly<Record<string, string | undefined>>,
+): z.infer<(typeof environments)[Name]> {
+  const parsed = environments[name].safeParse(env);
+  if (parsed.success) return parsed.data as z.infer<(typeof environments)[Name]>;
+  const problems = parsed.error.issues.map((issue) => {
+    const variable = issue.path.join('.');
+    return `${variable}=${env[variable] ?? '(not set)'}: ${issue.message}`;
+  });
+  throw new Error(
+    `the ${name} function cannot start: ${problems.join('; ')}. Set these variables on the function.`,
+  );
+}

@@ -1,0 +1,57 @@
+import type { Generated, JSONColumnType } from 'kysely';
+
+/** A lease with a fencing token: whoever holds the newest token may write. */
+export interface LeaseTable {
+  name: string;
+  token: bigint;
+  holder: string;
+  ends_at: Date;
+}
+
+export interface CycleTable {
+  cycle_id: Generated<bigint>;
+  token: bigint;
+  began_at: Date;
+  ended_at: Date | null;
+  ended_as: 'complete' | 'out_of_time' | 'failed_in_part' | null;
+  summary: JSONColumnType<object> | null;
+}
+
+export interface ReconciliationTable {
+  reconciliation_id: Generated<bigint>;
+  cycle_token: bigint;
+  account: string;
+  at: Date;
+  statement_balance: bigint;
+  expected_balance: bigint;
+  drift: bigint;
+  unexplained_rows: number;
+  complete: boolean;
+  detail: JSONColumnType<object>;
+}
+
+export interface AlarmTable {
+  alarm_id: Generated<bigint>;
+  name: string;
+  detail: JSONColumnType<object>;
+  raised_at: Date;
+}
+
+export interface AuditTable {
+  audit_id: Generated<bigint>;
+  actor: string;
+  action: string;
+  subject: string;
+  reason: string;
+  detail: JSONColumnType<object>;
+  at: Date;
+}
+
+export interface InstallationTable {
+  only_row: Generated<boolean>;
+  /** Which cluster this database ran on last. */
+  database_identity: string;
+  /** Raised by a restore, so that no bank id is ever used twice. 0 to 1,295: two characters in base 36. */
+  id_epoch: number;
+  installed_at: Date;
+}

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { Kysely, PostgresDialect, sql, type PostgresPool, type RawBuilder, type Transaction } from 'kysely';
+import pg from 'pg';
+import { z } from 'zod';
+import type { DatabaseEnvironment } from './environment.ts';
+import type { Secrets } from './secrets.ts';
+
+export const loginShape = z.object({ username: z.string().min(1), password: z.string().min(1) });
+export type Login = z.infer<typeof loginShape>;
+
+export interface PostgresAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly tls: 'verify' | 'off';
+}
+
+/** Money never passes through `number`, and a date is a date in Korea, not an instant in the machine's zone. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser(type, format) {
+    if (format !== 'binary') {
+      if (type === pg.types.builtins.INT8) return (text: string) => BigInt(text);
+      if (type === pg.types.builtins.DATE) return (text: string) => text;
+    }
+    return pg.types.getTypeParser(type, format) as unknown;
+  },
+};
+
+/** SQLSTATE of a refused password: the secret was rotated since it was read. */
+const INVALID_PASSWORD = '28P01';
+
+export function poolOptions(address: PostgresAddress, login: Login, max: number): pg.PoolConfig {
+  return {
+    host: address.host,
+    port: address.port,
+    database: address.database,
+    user: login.username,
+    password: login.password,
+    ssl: address.tls === 'verify' ? { rejectUnauthorized: true, ...certificateAuthority() } : false,
+    max,
+    connectionTimeoutMillis: 25_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    types,
+    application_name: process.env['AWS_LAMBDA_FUNCTION_NAME'] ?? 'smart-transfer',
+  };
+}
+
+/** Amazon's root certificates are not among Node's own; the function's package carries them and names the file here. */
+function certificateAuthority(): { ca?: string } {
+  const file = process.env['DATABASE_CA_FILE'];
+  return file === undefined || file === '' ? {} : { ca: readFileSync(file, 'utf8') };
+}
+
+/**
+ * Connections whose login comes from Secrets Manager. When the secret's value has changed, new connections use the new login and the
+ * old ones end as they are returned; when a password is refused, the secret is fetched again, once. So a rotation fails nobody.
+ */
+export class RotatingPool implements PostgresPool {
+  /** Kysely looks here for the options of a connection that it opens by itself, to cancel queries; it is never asked to. */
+  readonly options = {};
+  readonly #address: PostgresAddress;
+  readonly #readLogin: (fresh: boolean) => Promise<Login>;
+  readonly #max: number;
+  #current: { login: Login; pool: pg.Pool } | undefined;
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(address: PostgresAddress, readLogin: (fresh: boolean) => Promise<Login>, max: number) {
+    this.#address = address;
+    this.#readLogin = readLogin;
+    this.#max = max;
+  }
+
+  async connect(): Promise<pg.PoolClient> {
+    const pool = this.#poolFor(await this.#readLogin(false));
+    try {
+      return await pool.connect();
+    } catch (error) {
+      if ((error as { code?: string }).code !== INVALID_PASSWORD) throw error;
+      return await this.#poolFor(await this.#readLogin(true)).connect();
+    }
+  }
+
+  async end(): Promise<void> {
+    const pool = this.#current?.pool;
+    this.#current = undefined;
+    await Promise.all([pool?.end(), ...this.#ending]);
+  }
+
+  #poolFor(login: Login): pg.Pool {
+    const current = this.#current;
+    if (current && current.login.username === login.username && current.login.password === login.password)
+      return current.pool;
+    if (current) {
+      const ending = current.pool.end().finally(() => this.#ending.delete(ending));
+      this.#ending.add(ending);
+    }
+    const pool = new pg.Pool(poolOptions(this.#address, login, this.#max));
+    // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
+    pool.on('error', () => undefined);
+    this.#current = { login, pool };
+    return pool;
+  }
+}
+
+/** Opens the database as the application, by the login in its secret. */
+export function openDatabase<Tables>(env: DatabaseEnvironment, secrets: Secrets, max = 2): Kysely<Tables> {
+  const address = {
+    host: env.DATABASE_HOST,
+    port: env.DATABASE_PORT,
+    database: env.DATABASE_NAME,
+    tls: env.DATABASE_TLS,
+  };
+  const readLogin = (fresh: boolean) =>
+    fresh
+      ? secrets.readFresh(env.DATABASE_SECRET_ID, loginShape)
+      : secrets.read(env.DATABASE_SECRET_ID, loginShape);
+  return new Kysely<Tables>({
+    dialect: new PostgresDialect({ pool: new RotatingPool(address, readLogin, max) }),
+  });
+}
+
+/** Opens a database with a login that is at hand: for migrations, for tests and for the local system's own work. */
+export function openDatabaseAs<Tables>(address: PostgresAddress, login: Login, max = 2): Kysely<Tables> {
+  const pool = new pg.Pool(poolOptions(address, login, max));
+  pool.on('error', () => undefined);
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+}
+
+/** The value of one column in JSON: `bigint` and `Date` as text, which PostgreSQL casts back without loss. */
+function jsonValue(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}
+
+/**
+ * A page of rows as one parameter, to be selected from like a table: set-based statements stay one statement however many rows there
+ * are. `columns` is the column definition list, such as `row_id bigint, at timestamptz`; it is code, never input.
+ */
+export function recordset(alias: string, columns: string, rows: readonly object[]): RawBuilder<unknown> {
+  const json = JSON.stringify(rows, jsonValue);
+  return sql`jsonb_to_recordset(${json}::jsonb) as ${sql.raw(alias)}(${sql.raw(columns)})`;
+}
+
+/** One row or many of a query that must not lose any: `expected` rows, or it throws and so rolls back. */
+export function assertRows(what: string, found: number, expected: number): void {
+  if (found !== expected)
+    throw new Error(`${what}: ${found} rows instead of ${expected}; nothing of this transaction is kept`);
+}
+
+export type Trx<Tables> = Transaction<Tables>;

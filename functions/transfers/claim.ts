@@ -1,0 +1,103 @@
+import type { Bank, PreparedTransfer, TransferOrder } from '../bank/bank.ts';
+import { journal } from '../bank/bank-message.repository.ts';
+import type { CycleContext } from '../cycle/cycle-context.ts';
+import { insertPostings } from '../ledger/ledger.repository.ts';
+import { holdPosting, type PostedTransfer } from '../ledger/postings.ts';
+import type { Vault } from '../shared/encryption.ts';
+import { won } from '../shared/money.ts';
+import { openAttempt, stateOf, takeQueued, type OpenAttempt } from './claim.repository.ts';
+import { activeStopsLocked } from './stops.repository.ts';
+import type { StopName, Transfer, TransferState } from './transfer.table.ts';
+
+/** How long a claim is its worker's own: longer than the function's 45 s, so that a call in flight is over when it ends, ms. */
+export const LEASE_MS = 90_000;
+
+export interface ClaimContext {
+  readonly db: CycleContext['db'];
+  readonly bank: Pick<Bank, 'prepareTransfer'>;
+  readonly vault: Vault;
+  readonly payoutAccount: string;
+  readonly organisationCode: string;
+}
+
+/** A transfer that this worker alone may send now, with its attempt committed and its message stored. */
+export interface Claim {
+  readonly posted: PostedTransfer;
+  readonly token: bigint;
+  readonly prepared: PreparedTransfer;
+  readonly claimedAt: Date;
+}
+
+export type ClaimOutcome =
+  | { readonly outcome: 'claimed'; readonly claim: Claim }
+  | { readonly outcome: 'stopped'; readonly stops: readonly StopName[] }
+  | { readonly outcome: 'not_claimable'; readonly state: TransferState | 'missing' };
+
+/**
+ * Claims a queued transfer: token, attempt, held amount and stored message commit together, before the bank hears of anything. Whoever comes
+ * second finds another state than `queued`.
+ */
+export async function claim(context: ClaimContext, transferId: bigint, now: Date): Promise<ClaimOutcome> {
+  return await context.db.transaction().execute(async (trx) => {
+    const stops = await activeStopsLocked(trx);
+    if (stops.length > 0) return { outcome: 'stopped', stops };
+    const leaseEndsAt = new Date(now.getTime() + LEASE_MS);
+    const transfer = await takeQueued(trx, transferId, leaseEndsAt);
+    if (transfer === undefined) return { outcome: 'not_claimable', state: await stateOf(trx, transferId) };
+
+    const attempt = await openAttempt(trx, context, transfer, now);
+    const posted: PostedTransfer = {
+      transferId,
+      attemptId: attempt.attemptId,
+      kind: transfer.kind,
+      sellerId: transfer.seller_id,
+      amount: won(transfer.amount),
+      account: context.payoutAccount,
+    };
+    await insertPostings(trx, [holdPosting(posted)], now);
+    const prepared = context.bank.prepareTransfer(orderOf(context, transfer, attempt, now));
+    await journal(trx, context.vault, [
+      {
+        part: 'request',
+        attemptId: attempt.attemptId,
+        exchange: {
+          operation: 'deposit_transfer',
+          path: prepared.path,
+          requestBody: prepared.body,
+          requestedAt: now,
+          elapsedMs: 0,
+        },
+      },
+    ]);
+    return { outcome: 'claimed', claim: { posted, token: transfer.token, prepared, claimedAt: now } };
+  });
+}
+
+function orderOf(context: ClaimContext, transfer: Transfer, attempt: OpenAttempt, now: Date): TransferOrder {
+  const { bank_code, account_number_ciphertext, account_number_key_id, account_holder } = transfer;
+  if (
+    bank_code === null ||
+    account_number_ciphertext === null ||
+    account_number_key_id === null ||
+    account_holder === null
+  ) {
+    throw new Error(
+      `transfer ${transfer.transfer_id.toString()} has no destination: the database refuses such a row outside held`,
+    );
+  }
+  const encrypted = { ciphertext: account_number_ciphertext, keyId: account_number_key_id };
+  return {
+    account: context.payoutAccount,
+    bankTranId: attempt.bankTranId,
+    amount: won(transfer.amount),
+    toBankCode: bank_code,
+    toAccountNumber: context.vault.decrypt('account-number', encrypted).toString('utf8'),
+    toHolder: account_holder,
+    reference: attempt.reference,
+    recipientText:
+      transfer.kind === 'payout'
+        ? `정산${transfer.transfer_id.toString()}`
+        : `환불${transfer.transfer_id.toString()}`,
+    at: now,
+  };
+}

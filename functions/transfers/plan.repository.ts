@@ -1,0 +1,99 @@
+import { sql, type Transaction } from 'kysely';
+import { kstDate, kstMidnight } from '../bank/kst.ts';
+import type { Database } from '../database.ts';
+import { won, type BasisPoints } from '../shared/money.ts';
+import { assertRows, recordset } from '../shared/postgres.ts';
+import type { PayableSeller, PlannedTransfer } from './plan.ts';
+
+/** What planning needs to know of sellers: rates, limits, whether an account is approved, what was planned today, and who may owe. */
+export async function readSellers(
+  trx: Transaction<Database>,
+  sellerIds: readonly string[],
+  now: Date,
+): Promise<Map<string, PayableSeller>> {
+  if (sellerIds.length === 0) return new Map();
+  const dayBegan = kstMidnight(kstDate(now));
+  const { rows } = await sql<{
+    seller_id: string;
+    fee_bp: number;
+    payout_grouping: 'page' | 'order';
+    transfer_limit_won: bigint | null;
+    daily_limit_won: bigint | null;
+    may_owe: boolean;
+    has_account: boolean;
+    planned_today: bigint;
+  }>`
+    select s.seller_id, s.fee_bp, s.payout_grouping, s.transfer_limit_won, s.daily_limit_won, s.may_owe,
+      exists (select from payout_account p where p.seller_id = s.seller_id and p.state = 'approved') as has_account,
+      case when s.daily_limit_won is null then 0 else (
+        select coalesce(sum(t.amount), 0)::bigint from transfer t
+        where t.seller_id = s.seller_id and t.planned_at >= ${dayBegan} and t.state not in ('cancelled', 'failed')
+      ) end as planned_today
+    from seller s where s.seller_id = any(${[...sellerIds]})`.execute(trx);
+  return new Map(
+    rows.map((row) => [
+      row.seller_id,
+      {
+        sellerId: row.seller_id,
+        feeRate: row.fee_bp as BasisPoints,
+        grouping: row.payout_grouping,
+        transferLimit: row.transfer_limit_won === null ? undefined : won(row.transfer_limit_won),
+        dailyLimit: row.daily_limit_won === null ? undefined : won(row.daily_limit_won),
+        hasApprovedAccount: row.has_account,
+        plannedToday: won(row.planned_today),
+        mayOwe: row.may_owe,
+      },
+    ]),
+  );
+}
+
+const TRANSFER_COLUMNS =
+  'n integer, seller_id text, amount bigint, fee bigint, held_reason text, retry_of bigint, deposited_at timestamptz';
+
+/**
+ * Writes planned transfers with their orders and a snapshot of where they pay to. The planned row is the outbox: dispatch finds it, whatever
+ * becomes of this process. A seller whose account was retired since it was read has its transfers held for approval.
+ */
+export async function insertTransfers(
+  trx: Transaction<Database>,
+  planned: readonly (PlannedTransfer & { readonly retryOf?: bigint })[],
+  now: Date,
+): Promise<void> {
+  if (planned.length === 0) return;
+  const rows = planned.map((transfer, n) => ({
+    n,
+    seller_id: transfer.sellerId,
+    amount: transfer.amount,
+    fee: transfer.fee,
+    held_reason: transfer.held ?? null,
+    retry_of: transfer.retryOf ?? null,
+    deposited_at: transfer.depositedAt,
+  }));
+  const { rows: inserted } = await sql<{ transfer_id: bigint }>`
+    insert into transfer (kind, seller_id, amount, fee, payout_account_id, bank_code, account_number_ciphertext, account_number_key_id,
+      account_number_masked, account_holder, queue_group, state, held_reason, retry_of, planned_at, deposited_at)
+    select 'payout', r.seller_id, r.amount, r.fee, p.payout_account_id, p.bank_code, p.account_number_ciphertext, p.account_number_key_id,
+      p.account_number_masked, p.account_holder, p.account_fingerprint,
+      case when h.held_reason is null then 'planned' else 'held' end, h.held_reason, r.retry_of, ${now}, r.deposited_at
+    from ${recordset('r', TRANSFER_COLUMNS, rows)}
+    left join payout_account p on p.seller_id = r.seller_id and p.state = 'approved'
+    cross join lateral (select case when p.payout_account_id is null then 'approval' else r.held_reason end as held_reason) h
+    order by r.n
+    returning transfer_id`.execute(trx);
+  assertRows('transfers planned', inserted.length, planned.length);
+  const ids = inserted.map((row) => row.transfer_id).sort((a, b) => (a < b ? -1 : 1));
+  const items = planned.flatMap((transfer, index) =>
+    transfer.items.map((item) => ({
+      transfer_id: ids[index],
+      order_id: item.orderId,
+      amount: item.amount,
+      fee: item.fee,
+    })),
+  );
+  await sql`
+    insert into transfer_item (transfer_id, order_id, amount, fee)
+    select transfer_id, order_id, amount, fee
+    from ${recordset('i', 'transfer_id bigint, order_id bigint, amount bigint, fee bigint', items)}`.execute(
+    trx,
+  );
+}

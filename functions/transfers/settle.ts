@@ -1,0 +1,121 @@
+import type { Bank, SendOutcome, SendResult } from '../bank/bank.ts';
+import { journal } from '../bank/bank-message.repository.ts';
+import type { Database } from '../database.ts';
+import type { Clock } from '../shared/clock.ts';
+import type { Trx } from '../shared/postgres.ts';
+import { claim, type Claim, type ClaimContext } from './claim.ts';
+import {
+  handBackUnsent,
+  keepEvidence,
+  leaveUnknown,
+  recordSuccess,
+  type Evidence,
+  type SuccessOutcome,
+} from './outcome.repository.ts';
+import { raiseStop } from './stops.repository.ts';
+import type { StopName, TransferState } from './transfer.table.ts';
+
+/** No byte is written to the bank later than this after the claim, ms: the call's 20 s then still end long before the lease's 90 s. */
+const WRITE_WITHIN_MS = 20_000;
+
+/** How long a pause lasts at least before it is looked at again, ms. */
+const PAUSE_MS = 10 * 60_000;
+
+export interface SettleContext extends ClaimContext {
+  readonly bank: Pick<Bank, 'prepareTransfer' | 'sendTransfer'>;
+  readonly clock: Clock;
+}
+
+/** What became of one message from the queue. Every one of these is final for the message: the row goes on from here. */
+export type SettleOutcome =
+  | { readonly outcome: 'succeeded' | 'unknown' | 'handed_back'; readonly code: string }
+  | { readonly outcome: 'late'; readonly known: SuccessOutcome | 'evidence_kept' }
+  | { readonly outcome: 'stopped'; readonly stops: readonly StopName[] }
+  | { readonly outcome: 'not_claimable'; readonly state: TransferState | 'missing' };
+
+/**
+ * Pays one transfer: claims it and commits, calls the bank, records the outcome in a second transaction. A crash between the two leaves
+ * a row whose lease runs out; it is then unknown, and never sent again blindly.
+ *
+ * @throws only when the infrastructure is broken (no database, no secret): then the queue retries the message.
+ */
+export async function settle(context: SettleContext, transferId: bigint): Promise<SettleOutcome> {
+  const began = performance.now();
+  const claimed = await claim(context, transferId, context.clock.now());
+  if (claimed.outcome !== 'claimed') return claimed;
+  const { claim: own } = claimed;
+  const mayStillWrite = () =>
+    performance.now() - began < WRITE_WITHIN_MS &&
+    context.clock.now().getTime() - own.claimedAt.getTime() < WRITE_WITHIN_MS;
+  const sent = await context.bank.sendTransfer(own.prepared, mayStillWrite);
+  return await record(context, own, sent);
+}
+
+async function record(context: SettleContext, own: Claim, sent: SendResult): Promise<SettleOutcome> {
+  const { posted, token } = own;
+  const at = context.clock.now();
+  return await context.db.transaction().execute(async (trx): Promise<SettleOutcome> => {
+    const [messageId] = await journal(trx, context.vault, [
+      { exchange: sent.exchange, part: 'answer', attemptId: posted.attemptId },
+    ]);
+    const { result } = sent;
+    const evidence: Omit<Evidence, 'verdict' | 'code'> = {
+      attemptId: posted.attemptId,
+      token,
+      source: 'send',
+      at,
+      ...(messageId === undefined ? {} : { messageId }),
+    };
+    switch (result.outcome) {
+      case 'succeeded': {
+        const success = await recordSuccess(
+          trx,
+          { ...evidence, verdict: 'succeeded', code: 'A0000' },
+          result.bankDate,
+        );
+        return success === 'succeeded'
+          ? { outcome: 'succeeded', code: 'A0000' }
+          : { outcome: 'late', known: success };
+      }
+      case 'not_sent': {
+        await keepEvidence(trx, [
+          { ...evidence, verdict: 'not_sent', code: result.code, cause: result.cause },
+        ]);
+        const handedBack = await handBackUnsent(trx, posted, token, at);
+        return handedBack
+          ? { outcome: 'handed_back', code: result.code }
+          : { outcome: 'late', known: 'evidence_kept' };
+      }
+      case 'failed':
+        await keepEvidence(trx, [{ ...evidence, verdict: 'failed', code: result.code, cause: result.cause }]);
+        break;
+      case 'ambiguous':
+        await keepEvidence(trx, [{ ...evidence, verdict: 'ambiguous', code: result.code }]);
+        break;
+      default:
+        result satisfies never;
+    }
+    // A failure that is answered to a send proves nothing yet: banks are known to say so and to execute. The statement decides.
+    const left = await leaveUnknown(trx, posted.transferId, token);
+    if (!left) return { outcome: 'late', known: 'evidence_kept' };
+    if (result.outcome === 'failed') await pauseFor(trx, result, posted.transferId, at);
+    return { outcome: 'unknown', code: result.code };
+  });
+}
+
+/** A cause that would fail every other transfer too pauses them all, until it is over. */
+async function pauseFor(
+  trx: Trx<Database>,
+  failed: Extract<SendOutcome, { outcome: 'failed' }>,
+  transferId: bigint,
+  at: Date,
+): Promise<void> {
+  if (failed.cause !== 'funds' && failed.cause !== 'maintenance') return;
+  await raiseStop(trx, {
+    name: failed.cause === 'funds' ? 'pause_funds' : 'pause_maintenance',
+    reason: `the bank answered ${failed.code} to transfer ${transferId.toString()}`,
+    by: 'system',
+    at,
+    retryAt: new Date(at.getTime() + PAUSE_MS),
+  });
+}

@@ -1,0 +1,81 @@
+import { sql, type Kysely, type Transaction } from 'kysely';
+import type { Database } from '../database.ts';
+import type { StopName } from './transfer.table.ts';
+
+/**
+ * Reads, inside the claiming transaction, what stops payouts, and share-locks those rows until it commits. Raising a stop updates its
+ * row and so waits for claims under way: no claim begins after a stop has committed. A plain read would let one through.
+ */
+export async function activeStopsLocked(trx: Transaction<Database>): Promise<StopName[]> {
+  const rows = await trx.selectFrom('payout_stop').select(['name', 'active']).forShare().execute();
+  return rows.filter((row) => row.active).map((row) => row.name);
+}
+
+/** What stops payouts right now, for steps that only want to save themselves work. */
+export async function activeStops(db: Kysely<Database>): Promise<StopName[]> {
+  const rows = await db.selectFrom('payout_stop').select('name').where('active', '=', true).execute();
+  return rows.map((row) => row.name);
+}
+
+/** Raises a stop. One that stands keeps its first reason. */
+export async function raiseStop(
+  trx: Transaction<Database>,
+  stop: { name: StopName; reason: string; by: string; at: Date; retryAt?: Date },
+): Promise<boolean> {
+  const raised = await trx
+    .updateTable('payout_stop')
+    .set({
+      active: true,
+      reason: stop.reason,
+      changed_by: stop.by,
+      changed_at: stop.at,
+      retry_at: stop.retryAt ?? null,
+    })
+    .where('name', '=', stop.name)
+    .where('active', '=', false)
+    .executeTakeFirst();
+  return raised.numUpdatedRows === 1n;
+}
+
+/** Ends a pause of the system's own; a halt is ended by a person only, elsewhere. */
+export async function endPause(
+  trx: Transaction<Database>,
+  name: 'pause_funds' | 'pause_maintenance' | 'pause_reconciliation',
+  at: Date,
+  reason: string,
+): Promise<boolean> {
+  const ended = await trx
+    .updateTable('payout_stop')
+    .set({ active: false, reason, changed_by: 'system', changed_at: at, retry_at: null })
+    .where('name', '=', name)
+    .where('active', '=', true)
+    .executeTakeFirst();
+  return ended.numUpdatedRows === 1n;
+}
+
+/** Halts payouts because the money does not add up, and leaves an alarm that says why. Only a person ends it. */
+export async function haltOnDrift(
+  trx: Transaction<Database>,
+  alarm: string,
+  reason: string,
+  detail: object,
+  at: Date,
+): Promise<void> {
+  await raiseStop(trx, { name: 'halt_drift', reason, by: 'system', at });
+  await raiseAlarm(trx, alarm, { reason, ...detail }, at);
+}
+
+export async function raiseAlarm(
+  trx: Transaction<Database>,
+  name: string,
+  detail: object,
+  at: Date,
+): Promise<void> {
+  const json = JSON.stringify(detail, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+  await trx
+    .insertInto('alarm')
+    .values({ name, detail: sql`${json}::jsonb`, raised_at: at })
+    .execute();
+}

@@ -1,0 +1,39 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Clock } from '../../functions/shared/clock.ts';
+
+/** Gives tokens to the one organisation that the simulated bank knows. */
+export interface TokenDesk {
+  /** A token and the seconds of its life, or `undefined` for credentials that are not the organisation's. */
+  issue(clientId: string, clientSecret: string): { access_token: string; expires_in: number } | undefined;
+  /** Whether an `Authorization` header holds a token that was issued and still lives. */
+  accepts(authorization: string): boolean;
+  /** Ends every token at once, as a bank may do at any time. */
+  revokeAll(): void;
+}
+
+/** Tokens do not survive a restart of the simulated bank: a caller must cope with a token that is refused early. */
+export function createTokenDesk(options: {
+  readonly clock: Clock;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly lifeSeconds: number;
+}): TokenDesk {
+  const expiries = new Map<string, number>();
+  return {
+    issue(clientId, clientSecret) {
+      if (clientId !== options.clientId || clientSecret !== options.clientSecret) return undefined;
+      const token = randomBytes(24).toString('base64url');
+      expiries.set(fingerprint(token), options.clock.now().getTime() + options.lifeSeconds * 1000);
+      return { access_token: token, expires_in: options.lifeSeconds };
+    },
+    accepts(authorization) {
+      const expiry = expiries.get(fingerprint(authorization.replace(/^Bearer /, '')));
+      return expiry !== undefined && expiry > options.clock.now().getTime();
+    },
+    revokeAll: () => expiries.clear(),
+  };
+}
+
+function fingerprint(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}

@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import type { CycleContext } from '../../../functions/cycle/cycle-context.ts';
+import { LeaseLost, takeLease } from '../../../functions/cycle/lease.ts';
+import { collect } from '../../../functions/deposits/collect.ts';
+import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import {
+  ACCOUNT,
+  at,
+  cycleAt,
+  later,
+  minutes,
+  refusal,
+  ScriptedBank,
+  Statement,
+  TODAY,
+  vault,
+} from '../../support/statement-scene.ts';
+
+describe('collecting', () => {
+  let test: TestDatabase;
+  beforeEach(async () => {
+    test = await createTestDatabase();
+  });
+  afterEach(async () => {
+    await test.close();
+  });
+
+  const now = at('10:00:00');
+  const read = async (
+    bank: ScriptedBank,
+    when = now,
+    overrides: Partial<CycleContext> = {},
+    prove?: string,
+  ) => await collect(await cycleAt(test, when, { bank, ...overrides, settings: {} }), ACCOUNT, prove);
+  const storedTexts = async () =>
+    (await test.db.selectFrom('statement_row').select('text').orderBy('row_id').execute()).map(
+      (row) => row.text,
+    );
+  const cursor = () => test.db.selectFrom('collect_cursor').selectAll().executeTakeFirstOrThrow();
+  const reads = () => test.db.selectFrom('statement_read').selectAll().orderBy('read_id').execute();
+
+  /** Rows every minute from half past nine on, named by their number. */
+  const rowsAMinute = (count: number, from = at('09:30:00')) => {
+    const statement = new Statement();
+    for (let n = 0; n < count; n += 1) statement.in(1000n, `row ${n}`, later(from, minutes(n)));
+    return statement.rows;
+  };
+
+  it('stores each row once, in time’s order, and says what it has covered', async () => {
+    const bank = new ScriptedBank(rowsAMinute(30));
+    bank.pageRows = 7;
+    bank.repeats = 2;
+    assert.deepEqual(await read(bank), { outcome: 'complete', fresh: 30 });
+    assert.deepEqual(await read(bank, at('10:05:00')), { outcome: 'complete', fresh: 0 });
+    assert.deepEqual(
+      await storedTexts(),
+      rowsAMinute(30).map((row) => row.text),
+    );
+    const { read_through, reread_on, begins_at } = await cursor();
+    assert.deepEqual([begins_at, read_through, reread_on], [at('00:00:00'), at('10:04:59'), TODAY]);
+    const [first, second] = await reads();
+    assert.deepEqual([first?.covers_from, first?.covers_to], [at('00:00:00'), at('09:59:59')]);
+    assert.deepEqual([first?.rows, first?.fresh_rows, first?.repeated_rows], [38, 30, 8]);
+    assert.deepEqual([second?.covers_from, second?.chain], [at('08:59:59'), 'mended']);
+  });
+
+  it('stores a row that shows up late', async () => {
+    const bank = new ScriptedBank(rowsAMinute(10).toSpliced(4, 1));
+    await read(bank);
+    bank.shown = rowsAMinute(10);
+    assert.deepEqual(await read(bank, at('10:05:00')), { outcome: 'complete', fresh: 1 });
+    assert.equal((await storedTexts()).at(-1), 'row 4');
+    assert.deepEqual(
+      (await reads()).map((one) => one.chain),
+      ['broken', 'whole'],
+    );
+  });
+
+  for (const [one, other] of [
+    [5n, 10n],
+    [10n, 5n],
+  ] as const) {
+    it(`finds the chain whole behind two rows of one second, of ${one} and ${other} won`, async () => {
+      const statement = new Statement();
+      statement.in(one, '하나', at('08:00:00'));
+      statement.in(other, '둘', at('08:00:00'));
+      const bank = new ScriptedBank(statement.rows);
+      await read(bank);
+      statement.in(7n, '셋', at('10:02:00'));
+      await read(bank, at('10:05:00'));
+      assert.deepEqual(
+        (await reads()).map((done) => done.chain),
+        ['whole', 'whole'],
+      );
+    });
+  }
+
+  it('knows the rows of two accounts apart, however equal they are', async () => {
+    const bank = new ScriptedBank(rowsAMinute(3));
+    assert.equal((await collect(await cycleAt(test, now, { bank }), ACCOUNT)).fresh, 3);
+    assert.equal((await collect(await cycleAt(test, now, { bank }), 'another')).fresh, 3);
+  });
+
+  it('keeps nothing of a range of which the bank refuses the second page', async () => {
+    const bank = new ScriptedBank(rowsAMinute(30));
+    bank.pageRows = 10;
+    bank.beforePage = (count) => (count === 2 ? refusal() : undefined);
+    const outcome = await read(bank);
+    assert.equal(outcome.outcome, 'refused');
+    assert.equal(outcome.fresh, 0);
+    assert.deepEqual(await storedTexts(), []);
+    assert.deepEqual((await cursor()).read_through, at('00:00:00'));
+    assert.deepEqual(await reads(), []);
+    assert.equal((await read(bank, at('10:05:00'))).fresh, 30);
+  });
+
+  it('goes on, after its time was out, from the last range that it has read to the end', async () => {
+    const bank = new ScriptedBank(rowsAMinute(40, at('23:40:00', '2026-03-09')));
+    await read(bank, at('23:41:00', '2026-03-09'));
+    const asked = bank.requests.length;
+    const cut = await read(bank, at('00:30:00'), { hasTime: () => bank.requests.length === asked });
+    assert.deepEqual(cut, { outcome: 'out_of_time', fresh: 19 });
+    assert.deepEqual((await cursor()).read_through, at('23:59:59', '2026-03-09'));
+    assert.equal((await reads()).length, 1);
+    assert.deepEqual(await read(bank, at('00:35:00')), { outcome: 'complete', fresh: 20 });
+    assert.deepEqual(
+      (await storedTexts()).sort(),
+      rowsAMinute(40)
+        .map((row) => row.text)
+        .sort(),
+    );
+    assert.equal((await reads()).length, 2);
+  });
+
+  it('keeps no deposit waiting while earlier days are read again', async () => {
+    const bank = new ScriptedBank(rowsAMinute(30));
+    await read(bank);
+    bank.shown = [...bank.shown, ...rowsAMinute(31, at('09:00:00', '2026-03-11')).slice(30)];
+    const asked = bank.requests.length;
+    const tomorrow = at('09:35:00', '2026-03-11');
+    await test.owner
+      .updateTable('collect_cursor')
+      .set({ read_through: later(tomorrow, -minutes(5)) })
+      .execute();
+    const outcome = await read(bank, tomorrow, { hasTime: () => bank.requests.length === asked });
+    assert.deepEqual(outcome, { outcome: 'complete', fresh: 1 });
+    assert.equal((await cursor()).reread_on, TODAY);
+    assert.deepEqual((await reads()).at(-1)?.covers_from, at('08:30:00', '2026-03-11'));
+    await read(bank, later(tomorrow, minutes(5)));
+    assert.equal((await cursor()).reread_on, '2026-03-11');
+    assert.deepEqual((await cursor()).read_through, at('09:39:59', '2026-03-11'));
+    assert.deepEqual((await reads()).at(-1)?.covers_from, at('00:00:00'));
+  });
+
+  it('covers every date that a proof of absence needs in one read', async () => {
+    const bank = new ScriptedBank([]);
+    await read(bank, at('10:00:00', '2026-03-08'));
+    await read(bank);
+    await read(bank, at('10:05:00'), {}, '2026-03-08');
+    assert.deepEqual((await reads()).at(-1)?.covers_from, at('00:00:00', '2026-03-08'));
+    assert.deepEqual((await reads()).at(-1)?.covers_to, at('10:04:59'));
+  });
+
+  it('splits a range of more than 200 pages, and stores each row of it once', async () => {
+    const statement = new Statement();
+    for (let n = 0; n < 450; n += 1) statement.in(10n, `row ${n}`, later(at('05:00:00'), n * 20_000));
+    const bank = new ScriptedBank(statement.rows);
+    bank.pageRows = 1;
+    assert.deepEqual(await read(bank), { outcome: 'complete', fresh: 450 });
+    assert.deepEqual(
+      await storedTexts(),
+      statement.rows.map((row) => row.text),
+    );
+    assert.equal((await reads())[0]?.chain, 'whole');
+  });
+
+  it('gets on with a long backlog in every call, however little time each has', async () => {
+    const statement = new Statement();
+    for (let n = 0; n < 900; n += 1) statement.in(10n, `row ${n}`, later(at('01:00:00'), n * 30_000));
+    const bank = new ScriptedBank(statement.rows);
+    bank.pageRows = 1;
+    let outcome = await read(bank, at('09:00:00'), { hasTime: () => bank.requests.length < 450 });
+    for (let calls = 1; outcome.outcome !== 'complete'; calls += 1) {
+      assert.ok(calls < 20, 'the backlog does not shrink');
+      const asked = bank.requests.length;
+      outcome = await read(bank, later(at('09:00:00'), minutes(5 * calls)), {
+        hasTime: () => bank.requests.length < asked + 450,
+      });
+    }
+    assert.deepEqual(
+      await storedTexts(),
+      statement.rows.map((row) => row.text),
+    );
+  });
+
+  it('drops rows that the bank shows beyond the range that it was asked for', async () => {
+    const bank = new ScriptedBank();
+    const rows = rowsAMinute(31);
+    bank.listTransactions = async (request) => {
+      const page = await new ScriptedBank(rows).listTransactions({
+        ...request,
+        from: at('00:00:00'),
+        to: at('23:59:59'),
+      });
+      return page.outcome === 'page' ? { outcome: 'page', rows, exchange: page.exchange } : page;
+    };
+    assert.equal((await read(bank)).fresh, 30);
+    assert.equal((await read(bank, at('10:30:00'))).fresh, 1);
+  });
+
+  it('marks a row that may be stored already, so that nobody matches it', async () => {
+    const row = new Statement().in(5000n, '홍길동0420', at('09:30:00'));
+    const bank = new ScriptedBank([row]);
+    await read(bank);
+    bank.shown = [row, { ...row, balanceAfter: (row.balanceAfter + 777n) as typeof row.balanceAfter }];
+    await read(bank, at('10:05:00'));
+    const marks = await test.db
+      .selectFrom('statement_row')
+      .select('possible_duplicate')
+      .orderBy('row_id')
+      .execute();
+    assert.deepEqual(
+      marks.map((one) => one.possible_duplicate),
+      [false, true],
+    );
+  });
+
+  it('journals what was said, encrypted', async () => {
+    await read(new ScriptedBank(rowsAMinute(3)));
+    const messages = await test.db.selectFrom('bank_message').selectAll().execute();
+    assert.equal(messages.length, 1);
+    const [message] = messages;
+    const clear = JSON.stringify(message, (_key, value: unknown) =>
+      typeof value === 'bigint'
+        ? value.toString()
+        : value instanceof Uint8Array
+          ? Buffer.from(value).toString('latin1')
+          : value,
+    );
+    assert.ok(!clear.includes('456789'));
+    assert.ok(!Buffer.from(message!.body_ciphertext).includes('row 1'));
+    assert.match(JSON.stringify(openMessage(vault, message!)), /110-123-456789.*row 1/);
+  });
+
+  it('writes nothing once its lease has gone to another cycle', async () => {
+    const bank = new ScriptedBank(rowsAMinute(3));
+    bank.beforePage = async () => {
+      await test.owner
+        .updateTable('lease')
+        .set({ ends_at: new Date(0) })
+        .execute();
+      assert.ok(await takeLease(test.db, 'another', now, minutes(5)));
+      return undefined;
+    };
+    await assert.rejects(read(bank), LeaseLost);
+    assert.deepEqual(await storedTexts(), []);
+    assert.deepEqual(await test.db.selectFrom('bank_message').select('message_id').execute(), []);
+    assert.deepEqual(await reads(), []);
+  });
+});

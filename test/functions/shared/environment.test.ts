@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clockFromEnvironment, systemClock } from '../../../functions/shared/clock.ts';
+import { readEnvironment } from '../../../functions/shared/environment.ts';
+
+const migration = {
+  DATABASE_HOST: '127.0.0.1',
+  DATABASE_NAME: 'smart_transfer',
+  DATABASE_MASTER_SECRET_ID: 'master',
+  DATABASE_SECRET_ID: 'application',
+};
+
+describe("a function's environment", () => {
+  it('is read with its defaults', () => {
+    assert.deepEqual(readEnvironment('migration', migration), {
+      ...migration,
+      DATABASE_PORT: 5432,
+      DATABASE_TLS: 'verify',
+      SECRET_TTL_S: 300,
+    });
+  });
+
+  it('names each variable that is missing or makes no sense, with its value', () => {
+    const env = { ...migration, DATABASE_HOST: undefined, DATABASE_PORT: '70000' };
+    assert.throws(
+      () => readEnvironment('migration', env),
+      (error: Error) =>
+        error.message.includes('DATABASE_HOST=(not set)') &&
+        error.message.includes('DATABASE_PORT=70000') &&
+        !error.message.includes('DATABASE_NAME'),
+    );
+  });
+});
+
+describe("a function's clock", () => {
+  it("is the machine's unless a file is named", () => {
+    assert.equal(clockFromEnvironment({}), systemClock);
+  });
+
+  it('follows the file, and refuses one that holds no instant', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'smart-transfer-clock-'));
+    try {
+      const file = join(folder, 'clock');
+      const clock = clockFromEnvironment({ CLOCK_FILE: file });
+      await writeFile(file, '2026-03-02T00:00:00.000Z');
+      assert.equal(clock.now().getTime(), Date.UTC(2026, 2, 2));
+      await writeFile(file, '2026-03-02T00:05:00.000Z');
+      assert.equal(clock.now().getTime(), Date.UTC(2026, 2, 2, 0, 5));
+      await writeFile(file, 'noon');
+      assert.throws(() => clock.now(), /holds "noon", which is no ISO 8601 instant/);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
+import { recordset, RotatingPool, type Login } from '../../../functions/shared/postgres.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+
+describe('the rotating pool', () => {
+  let test: TestDatabase;
+  let login: Login;
+  beforeEach(async () => {
+    test = await createTestDatabase();
+    login = {
+      username: `rotated_${process.pid}_${randomBytes(4).toString('hex')}`,
+      password: randomBytes(8).toString('hex'),
+    };
+    await sql`create role ${sql.id(login.username)} login password ${sql.lit(login.password)}`.execute(
+      test.owner,
+    );
+  });
+  afterEach(async () => {
+    await sql`drop role ${sql.id(login.username)}`.execute(test.owner);
+    await test.close();
+  });
+
+  async function whoAmI(pool: RotatingPool): Promise<string> {
+    const client = await pool.connect();
+    try {
+      const { rows } = await client.query<{ name: string }>('select current_user as name');
+      return rows[0]?.name ?? '';
+    } finally {
+      client.release();
+    }
+  }
+
+  it('fetches a refused login again, once, and goes on with the new one', async () => {
+    const asked: boolean[] = [];
+    const stale = { ...login, password: 'stale' };
+    const pool = new RotatingPool(
+      test.address,
+      (fresh) => {
+        asked.push(fresh);
+        return Promise.resolve(fresh ? login : stale);
+      },
+      1,
+    );
+    assert.equal(await whoAmI(pool), login.username);
+    assert.deepEqual(asked, [false, true]);
+    await pool.end();
+  });
+
+  it('throws when the login is refused even fresh from the secret', async () => {
+    const pool = new RotatingPool(test.address, () => Promise.resolve({ ...login, password: 'wrong' }), 1);
+    await assert.rejects(whoAmI(pool), { code: '28P01' });
+    await pool.end();
+  });
+
+  it('moves to another login as soon as the secret names it, without breaking a connection in use', async () => {
+    let current = login;
+    const pool = new RotatingPool(test.address, () => Promise.resolve(current), 2);
+    const before = await pool.connect();
+    current = test.application;
+    assert.equal(await whoAmI(pool), test.application.username);
+    assert.deepEqual((await before.query('select current_user as name')).rows, [{ name: login.username }]);
+    before.release();
+    await pool.end();
+  });
+});
+
+describe('a page of rows as one parameter', () => {
+  it('carries whole numbers, instants, lists and nulls without loss', async () => {
+    const test = await createTestDatabase();
+    try {
+      const row = {
+        id: 9_007_199_254_740_993n,
+        at: new Date('2026-03-02T00:00:00.123Z'),
+        names: ['가', "'"],
+        none: null,
+      };
+      const { rows } = await sql<{ id: bigint; at: Date; names: string[]; none: null }>`
+        select * from ${recordset('r', 'id bigint, at timestamptz, names text[], none text', [row])}`.execute(
+        test.db,
+      );
+      assert.deepEqual(rows, [row]);
+    } finally {
+      await test.close();
+    }
+  });
+});

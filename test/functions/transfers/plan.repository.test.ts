@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { insertTransfers, readSellers } from '../../../functions/transfers/plan.repository.ts';
+import { planTransfers } from '../../../functions/transfers/plan.ts';
+import { assertBooks } from '../../support/assert-books.ts';
+import {
+  addPaidOrder,
+  addSeller,
+  openPayoutWorld,
+  plan,
+  planOne,
+  retireAccounts,
+  stateOf,
+  transferOf,
+  type PayoutWorld,
+} from '../../support/payout-world.ts';
+import { failedOne } from '../../support/unknown-transfer.ts';
+
+describe('writing planned transfers', () => {
+  let world: PayoutWorld;
+  beforeEach(async () => {
+    world = await openPayoutWorld();
+  });
+  afterEach(async () => {
+    await assertBooks(world.db);
+    await world.close();
+  });
+
+  const plannedToday = async (sellerId: string) => {
+    const sellers = await world.db
+      .transaction()
+      .execute((trx) => readSellers(trx, [sellerId], world.clock.now()));
+    return sellers.get(sellerId)?.plannedToday;
+  };
+
+  it('gives each transfer its own orders, amount and destination', async () => {
+    await addSeller(world, 'a', { feeBp: 100, grouping: 'order', accountNumber: '110000000001' });
+    await addSeller(world, 'b', { accountNumber: '110000000002' });
+    const paid = [];
+    for (const [sellerId, amount] of [
+      ['a', 1000n],
+      ['b', 50n],
+      ['a', 3000n],
+      ['b', 70n],
+    ] as const) {
+      paid.push(await addPaidOrder(world, sellerId, amount));
+    }
+    const ids = await plan(world, paid);
+    const written = [];
+    for (const transferId of ids) {
+      const { seller_id, amount, fee, account_number_masked } = await transferOf(world, transferId);
+      const items = await world.db
+        .selectFrom('transfer_item')
+        .select(['order_id', 'amount'])
+        .where('transfer_id', '=', transferId)
+        .orderBy('order_id')
+        .execute();
+      written.push([seller_id, amount, fee, account_number_masked, items.map((item) => item.amount)]);
+    }
+    assert.deepEqual(written, [
+      ['a', 990n, 10n, '********0001', [1000n]],
+      ['a', 2970n, 30n, '********0001', [3000n]],
+      ['b', 120n, 0n, '********0002', [50n, 70n]],
+    ]);
+  });
+
+  it('refuses an order that is in a live transfer already', async () => {
+    await addSeller(world, 'a');
+    const paid = await addPaidOrder(world, 'a', 1000n);
+    await plan(world, [paid]);
+    await assert.rejects(plan(world, [paid]), { constraint: 'transfer_item_order_once' });
+  });
+
+  it('holds a transfer whose account was retired since its seller was read', async () => {
+    await addSeller(world, 'a');
+    const paid = await addPaidOrder(world, 'a', 1000n);
+    await world.db.transaction().execute(async (trx) => {
+      const planned = planTransfers([paid], await readSellers(trx, ['a'], world.clock.now()));
+      assert.equal(planned[0]?.held, undefined);
+      await retireAccounts(world, 'a');
+      await insertTransfers(trx, planned, world.clock.now());
+    });
+    const { transfer_id } = await world.db
+      .selectFrom('transfer')
+      .select('transfer_id')
+      .executeTakeFirstOrThrow();
+    assert.equal(await stateOf(world, transfer_id), 'held(approval)');
+  });
+
+  it("counts what was planned since the seller's day began in Korea, and not what has failed", async () => {
+    await addSeller(world, 'seller', { dailyLimit: 100_000n });
+    world.clock.set('2026-03-01T23:59:59+09:00');
+    await planOne(world, 1000n);
+    world.clock.set('2026-03-02T00:00:00+09:00');
+    assert.equal(await plannedToday('seller'), 0n);
+    await planOne(world, 200n);
+    assert.equal(await plannedToday('seller'), 200n);
+    await failedOne(world, 30n, 'rejected');
+    assert.equal(await plannedToday('seller'), 200n);
+  });
+});

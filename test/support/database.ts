@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql, type Kysely } from 'kysely';
+import type { Database } from '../../functions/database.ts';
+import { createLogins, migrate } from '../../functions/migrations/migrate.ts';
+import { openDatabaseAs, type Login, type PostgresAddress } from '../../functions/shared/postgres.ts';
+import { startPostgres, type LocalPostgres } from '../../local/postgres.ts';
+
+const TEMPLATE = 'smart_transfer_template';
+
+interface Cluster {
+  readonly postgres: LocalPostgres;
+  readonly folder: string;
+  readonly application: Login;
+}
+
+let cluster: Promise<Cluster> | undefined;
+let databases = 0;
+
+/** A database of one test's own, in the test run's own cluster: migrated, empty, and opened with the application's rights. */
+export interface TestDatabase {
+  readonly db: Kysely<Database>;
+  /** The same database with all rights, to look and to break things. */
+  readonly owner: Kysely<Database>;
+  readonly address: PostgresAddress;
+  readonly application: Login;
+  close(): Promise<void>;
+}
+
+export async function createTestDatabase(): Promise<TestDatabase> {
+  cluster ??= startCluster();
+  const { postgres, application } = await cluster;
+  databases += 1;
+  const database = `test_${process.pid}_${databases}`;
+  const maintenance = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
+  await sql`create database ${sql.id(database)} template ${sql.id(TEMPLATE)}`.execute(maintenance);
+  await maintenance.destroy();
+  const address = addressOf(postgres, database);
+  const db = openDatabaseAs<Database>(address, application, 10);
+  const owner = openDatabaseAs<Database>(address, superuser(postgres), 2);
+  return {
+    db,
+    owner,
+    address,
+    application,
+    async close() {
+      await Promise.all([db.destroy(), owner.destroy()]);
+    },
+  };
+}
+
+/** Ends the cluster of this test run; called once, after all tests. */
+export async function stopCluster(): Promise<void> {
+  if (cluster === undefined) return;
+  const { postgres, folder } = await cluster;
+  await postgres.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function startCluster(): Promise<Cluster> {
+  const folder = await mkdtemp(join(tmpdir(), 'smart-transfer-test-'));
+  const postgres = await startPostgres({
+    folder: join(folder, 'data'),
+    settings: { max_connections: 200, fsync: 'off' },
+  });
+  const maintenance = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
+  await sql`create database ${sql.id(TEMPLATE)}`.execute(maintenance);
+  await maintenance.destroy();
+  const template = openDatabaseAs<unknown>(addressOf(postgres, TEMPLATE), superuser(postgres), 2);
+  await migrate(template);
+  const password = randomBytes(12).toString('hex');
+  const [username] = await createLogins(template, { a: password, b: randomBytes(12).toString('hex') });
+  await template.destroy();
+  return { postgres, folder, application: { username, password } };
+}
+
+function addressOf(postgres: LocalPostgres, database: string): PostgresAddress {
+  return { host: postgres.host, port: postgres.port, database, tls: 'off' };
+}
+
+function superuser(postgres: LocalPostgres): Login {
+  return { username: postgres.superuser, password: postgres.password };
+}
