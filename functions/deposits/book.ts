@@ -205,7 +205,7 @@ async function classify(
   const references = rows.map((row) => referenceIn(row.text)).filter((reference) => reference !== undefined);
   const attempts = await readAttemptsByReference(trx, [...new Set(references)]);
   const rules = await readRules(trx, account);
-  let reversible = await readReversible(
+  const reversible = await readReversible(
     trx,
     rows.filter((row) => row.direction === 'out' && isReversalKind(row.kind)),
   );
@@ -213,13 +213,11 @@ async function classify(
   for (const row of rows) {
     const rowClass = classifyRow(row, attempts, rules, reversible);
     classes.set(row.rowId, rowClass);
-    // One row explains one attempt, and one reversal undoes one deposit: a second row of the page must find them used.
+    // One row explains one attempt: a second row of the page must find it used. A reversal is alone of its kind in a page.
     if (rowClass.class === 'withdrawal')
       attempts.set(rowClass.attempt.reference, { ...rowClass.attempt, withdrawn: true });
     if (rowClass.class === 'return')
       attempts.set(rowClass.attempt.reference, { ...rowClass.attempt, returned: true });
-    if (rowClass.class === 'reversal')
-      reversible = reversible.filter((deposit) => deposit.rowId !== rowClass.depositRowId);
   }
   return classes;
 }

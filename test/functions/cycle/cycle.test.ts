@@ -181,6 +181,28 @@ describe('a cycle', () => {
     assert.deepEqual([summary.rows_collected, summary.dispatched, summary.drift_won], [1, 1, '0']);
   });
 
+  for (const [what, beforePage] of [
+    ['refuses', () => refusal()],
+    [
+      'cannot be reached',
+      () => {
+        throw new Error('the bank client broke');
+      },
+    ],
+  ] as const) {
+    it(`keeps payouts paused for maintenance while the bank ${what}`, async () => {
+      await test.db
+        .updateTable('payout_stop')
+        .set({ active: true, retry_at: at('10:00:00') })
+        .where('name', '=', 'pause_maintenance')
+        .execute();
+      bank.beforePage = beforePage;
+      assert.deepEqual((await run('10:05:00')).stops, ['pause_maintenance']);
+      bank.beforePage = () => undefined;
+      assert.deepEqual((await run('10:10:00')).stops, []);
+    });
+  }
+
   it('reads the payout account, too, where it is another one', async () => {
     await run('10:05:00', { settings: { payoutAccount: 'another' } });
     assert.deepEqual(new Set(bank.requests.map((request) => request.account)), new Set([ACCOUNT, 'another']));

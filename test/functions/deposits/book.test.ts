@@ -175,16 +175,17 @@ describe('booking', () => {
 
     it('is corrected when a row shows up late that lies before the first', async () => {
       const statement = new Statement(1000n);
-      statement.in(10n, '늦은', at('10:00:00'));
-      statement.in(20n, '이른', at('10:01:00'));
-      await storeStatement(test.db, statement.rows.slice(1));
-      await bookNow();
-      await storeStatement(test.db, statement.rows);
-      await bookNow();
+      statement.in(10n, '가장 늦은', at('10:00:00'));
+      statement.in(20n, '늦은', at('10:01:00'));
+      statement.in(40n, '이른', at('10:02:00'));
+      for (const shown of [2, 1, 0]) {
+        await storeStatement(test.db, statement.rows.slice(shown));
+        await bookNow();
+      }
       const balances = await readBalances(test.db);
-      assert.equal(balances.get(`bank:${ACCOUNT}`), 1030n);
+      assert.equal(balances.get(`bank:${ACCOUNT}`), 1070n);
       assert.equal(balances.get('opening'), 1000n);
-      assert.equal(balances.get('unallocated'), 30n);
+      assert.equal(balances.get('unallocated'), 70n);
     });
   });
 
@@ -325,6 +326,26 @@ describe('booking', () => {
     await storeStatement(test.db, statement.rows);
     await bookNow();
     assert.deepEqual(await reasons(), ['split', 'split']);
+  });
+
+  it('matches the earlier of two payments for one order, although its row showed up later', async () => {
+    const sellerId = await addSeller(test.db);
+    await addOrder(test.db, { sellerId, name: '홍길동0420', amount: 10_000n });
+    const statement = new Statement();
+    const late = statement.in(10_000n, '홍길동0420', at('10:00:00'));
+    const prompt = statement.in(10_000n, '홍길동0420', at('10:04:00'));
+    await storeStatement(test.db, [prompt]);
+    await storeStatement(test.db, [prompt, late]);
+    await bookNow();
+    const booked = await test.db
+      .selectFrom('deposit')
+      .select(['occurred_at', 'state', 'reason'])
+      .orderBy('occurred_at')
+      .execute();
+    assert.deepEqual(booked, [
+      { occurred_at: at('10:00:00'), state: 'matched', reason: null },
+      { occurred_at: at('10:04:00'), state: 'in_review', reason: 'duplicate_payment' },
+    ]);
   });
 
   it('never matches a possible duplicate by itself', async () => {
