@@ -2,6 +2,9 @@ import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import type { BalanceRow } from './closing-balance.ts';
 
+/** A transfer that the statement never showed is counted for so long, days, so that a cycle does not look at every transfer there ever was; the drift stays. */
+const MISSING_DAYS = 30;
+
 /** What an account's reconciliation is computed from; sums in whole won. */
 export interface Figures {
   /** The rows of the statement's last second, and of the last one before it. */
@@ -48,6 +51,7 @@ export async function readFigures(
          and not exists (select from withdrawal w where w.attempt_id = a.attempt_id)) as paid_not_shown,
       (select count(*)::int from transfer_attempt a join transfer t on t.transfer_id = a.transfer_id
        where a.account = ${account} and a.state = 'succeeded' and t.settled_at <= ${young}
+         and t.settled_at > ${young}::timestamptz - make_interval(days => ${sql.lit(MISSING_DAYS)})
          and not exists (select from withdrawal w where w.attempt_id = a.attempt_id)) as missing_withdrawals,
       (select coalesce(sum(w.amount), 0)::bigint from withdrawal w join transfer_attempt a on a.attempt_id = w.attempt_id
        where w.account = ${account} and a.state <> 'succeeded') as shown_not_paid,

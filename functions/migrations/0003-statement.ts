@@ -97,6 +97,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     db,
   );
 
+  await sql`create index withdrawal_unexplained on withdrawal (account) where state = 'unexplained'`.execute(
+    db,
+  );
+
   // Automatic allocations: one a deposit and one an order, whatever the code does. A person's are bounded by remaining and outstanding.
   await sql`
     create table allocation (

@@ -47,6 +47,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create index transfer_open on transfer (state, transfer_id)
     where state in ('planned', 'queued', 'sending', 'unknown', 'held')`.execute(db);
+  await sql`create index transfer_by_settlement on transfer (settled_at) where settled_at is not null`.execute(
+    db,
+  );
   await sql`create index transfer_by_seller on transfer (seller_id, planned_at)`.execute(db);
 
   // Amount, fee, payee and destination are snapshots. A destination may be filled in once, while the transfer is held for it.
@@ -126,6 +129,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create unique index transfer_attempt_one_unproven on transfer_attempt (transfer_id)
     where state in ('open', 'succeeded')`.execute(db);
+
+  await sql`create index transfer_attempt_not_paid on transfer_attempt (attempt_id) where state <> 'succeeded'`.execute(
+    db,
+  );
 
   await sql`
     create table attempt_evidence (

@@ -15,11 +15,24 @@ export interface PostgresAddress {
   readonly tls: 'verify' | 'off';
 }
 
+/** PostgreSQL's ids of the types `int8[]` and `text[]`; the driver names single types only. */
+const INT8_ARRAY = 1016;
+const TEXT_ARRAY = 1009;
+
+const oidOf = (type: number): number => type;
+
+/** Reads a list of whole numbers by way of a list of texts. */
+function bigints(text: string): bigint[] {
+  const parse = pg.types.getTypeParser(TEXT_ARRAY as never) as (value: string) => string[];
+  return parse(text).map(BigInt);
+}
+
 /** Money never passes through `number`, and a date is a date in Korea, not an instant in the machine's zone. */
 const types: pg.CustomTypesConfig = {
   getTypeParser(type, format) {
     if (format !== 'binary') {
       if (type === pg.types.builtins.INT8) return (text: string) => BigInt(text);
+      if (oidOf(type) === INT8_ARRAY) return bigints;
       if (type === pg.types.builtins.DATE) return (text: string) => text;
     }
     return pg.types.getTypeParser(type, format) as unknown;

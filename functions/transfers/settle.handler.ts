@@ -10,7 +10,7 @@ import { createVault, dataKeysShape } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
-import { settle, type SettleContext } from './settle.ts';
+import { settle, type SettleContext } from './settle.step.ts';
 import { parseTransferMessage } from './transfer-queue.client.ts';
 
 /** The time that one claim needs at the most, ms: the bank's call, and the record after it. With less left nothing is begun. */

@@ -23,7 +23,7 @@ import {
 import { identifyRows } from '../../functions/deposits/row-identity.ts';
 import { createVault } from '../../functions/shared/encryption.ts';
 import { won } from '../../functions/shared/money.ts';
-import { claim, type Claim } from '../../functions/transfers/claim.ts';
+import { claim, type Claim } from '../../functions/transfers/claim.step.ts';
 import { leaveUnknown, recordSuccess } from '../../functions/transfers/outcome.repository.ts';
 import type { DispatchedTransfer } from '../../functions/transfers/transfer-queue.client.ts';
 import type { TestDatabase } from './database.ts';

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { kstDate, kstMidnight } from '../../functions/bank/kst.ts';
-import { dispatch } from '../../functions/transfers/dispatch.ts';
-import { resolveUnknown, type ResolveOutcome } from '../../functions/transfers/resolve.ts';
-import { settle } from '../../functions/transfers/settle.ts';
+import { dispatch } from '../../functions/transfers/dispatch.step.ts';
+import { resolveUnknown, type ResolveOutcome } from '../../functions/transfers/resolve.step.ts';
+import { settle } from '../../functions/transfers/settle.step.ts';
 import {
   attemptsOf,
   beginAccount,

@@ -3,7 +3,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
 import type { Database } from '../../../functions/database.ts';
-import { book } from '../../../functions/deposits/book.ts';
+import { book } from '../../../functions/deposits/book.step.ts';
 import { readBalances } from '../../../functions/ledger/ledger.repository.ts';
 import { poolOptions } from '../../../functions/shared/postgres.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomQueryId } from '../../../functions/bank/bank-tran-id.ts';
 import { createOpenBanking } from '../../../functions/bank/openbanking.client.ts';
-import { book } from '../../../functions/deposits/book.ts';
-import { collect } from '../../../functions/deposits/collect.ts';
-import { reconcile } from '../../../functions/ledger/reconcile.ts';
+import { book } from '../../../functions/deposits/book.step.ts';
+import { collect } from '../../../functions/deposits/collect.step.ts';
+import { reconcile } from '../../../functions/ledger/reconcile.step.ts';
 import { won } from '../../../functions/shared/money.ts';
 import { startBankSimulator } from '../../../local/bank-simulator/bank-simulator.ts';
 import { createTestDatabase } from '../../support/database.ts';

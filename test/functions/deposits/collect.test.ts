@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CycleContext } from '../../../functions/cycle/cycle-context.ts';
 import { LeaseLost, takeLease } from '../../../functions/cycle/lease.ts';
-import { collect } from '../../../functions/deposits/collect.ts';
+import { collect } from '../../../functions/deposits/collect.step.ts';
 import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {

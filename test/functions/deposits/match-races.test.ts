@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { LeaseLost, takeLease } from '../../../functions/cycle/lease.ts';
-import { book } from '../../../functions/deposits/book.ts';
+import { book } from '../../../functions/deposits/book.step.ts';
 import type { UnbookedRow } from '../../../functions/deposits/classify.ts';
 import { insertMatches, lockNamedOrders } from '../../../functions/deposits/match.repository.ts';
 import { won } from '../../../functions/shared/money.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { book } from '../../../functions/deposits/book.ts';
-import type { Claim } from '../../../functions/transfers/claim.ts';
+import { book } from '../../../functions/deposits/book.step.ts';
+import type { Claim } from '../../../functions/transfers/claim.step.ts';
 import { recordProvenEnd } from '../../../functions/transfers/outcome.repository.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
-import { book } from '../../../functions/deposits/book.ts';
+import { book } from '../../../functions/deposits/book.step.ts';
 import { updateReviews } from '../../../functions/deposits/match.repository.ts';
-import { reconsiderReviews } from '../../../functions/deposits/reconsider.ts';
+import { reconsiderReviews } from '../../../functions/deposits/reconsider.step.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
   ACCOUNT,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { book } from '../../../functions/deposits/book.ts';
-import { release } from '../../../functions/transfers/release.ts';
+import { book } from '../../../functions/deposits/book.step.ts';
+import { release } from '../../../functions/transfers/release.step.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
   ACCOUNT,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
-import { book } from '../../../functions/deposits/book.ts';
-import { reconcile, watchReconciliation } from '../../../functions/ledger/reconcile.ts';
+import { book } from '../../../functions/deposits/book.step.ts';
+import { reconcile, watchReconciliation } from '../../../functions/ledger/reconcile.step.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
   ACCOUNT,

@@ -6,7 +6,7 @@ import { chainHash, GENESIS } from '../../../functions/ledger/chain.ts';
 import { insertPostings, readBalances } from '../../../functions/ledger/ledger.repository.ts';
 import type { NewPosting } from '../../../functions/ledger/postings.ts';
 import { advanceSealProgress } from '../../../functions/ledger/seal.repository.ts';
-import { seal } from '../../../functions/ledger/seal.ts';
+import { seal } from '../../../functions/ledger/seal.step.ts';
 import { won } from '../../../functions/shared/money.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { at, cycleAt, replayedBalances } from '../../support/statement-scene.ts';

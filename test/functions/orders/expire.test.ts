@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
-import { book } from '../../../functions/deposits/book.ts';
-import { expire } from '../../../functions/orders/expire.ts';
+import { book } from '../../../functions/deposits/book.step.ts';
+import { expire } from '../../../functions/orders/expire.step.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
   ACCOUNT,

@@ -74,10 +74,11 @@ describe('a page of rows as one parameter', () => {
         id: 9_007_199_254_740_993n,
         at: new Date('2026-03-02T00:00:00.123Z'),
         names: ['가', "'"],
+        ids: [1n, 9_007_199_254_740_993n],
         none: null,
       };
       const { rows } = await sql<{ id: bigint; at: Date; names: string[]; none: null }>`
-        select * from ${recordset('r', 'id bigint, at timestamptz, names text[], none text', [row])}`.execute(
+        select * from ${recordset('r', 'id bigint, at timestamptz, names text[], ids bigint[], none text', [row])}`.execute(
         test.db,
       );
       assert.deepEqual(rows, [row]);

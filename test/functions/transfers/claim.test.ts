@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
-import { claim, LEASE_MS, type ClaimOutcome } from '../../../functions/transfers/claim.ts';
-import { dispatch } from '../../../functions/transfers/dispatch.ts';
+import { claim, LEASE_MS, type ClaimOutcome } from '../../../functions/transfers/claim.step.ts';
+import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { handBackUnsent } from '../../../functions/transfers/outcome.repository.ts';
 import { raiseStop } from '../../../functions/transfers/stops.repository.ts';
 import type { StopName } from '../../../functions/transfers/transfer.table.ts';

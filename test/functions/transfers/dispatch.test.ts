@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
-import { claim } from '../../../functions/transfers/claim.ts';
-import { dispatch } from '../../../functions/transfers/dispatch.ts';
+import { claim } from '../../../functions/transfers/claim.step.ts';
+import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { assertBooks } from '../../support/assert-books.ts';
 import {
   cycleContext,

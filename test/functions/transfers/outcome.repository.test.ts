@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { insertPostings } from '../../../functions/ledger/ledger.repository.ts';
 import { returnPosting } from '../../../functions/ledger/postings.ts';
-import { claim } from '../../../functions/transfers/claim.ts';
-import { dispatch } from '../../../functions/transfers/dispatch.ts';
+import { claim } from '../../../functions/transfers/claim.step.ts';
+import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import {
   cancelUnsent,
   leaveUnknown,
@@ -12,7 +12,7 @@ import {
   recordSuccess,
   type SuccessOutcome,
 } from '../../../functions/transfers/outcome.repository.ts';
-import { release } from '../../../functions/transfers/release.ts';
+import { release } from '../../../functions/transfers/release.step.ts';
 import { assertBooks } from '../../support/assert-books.ts';
 import {
   addStatementRow,

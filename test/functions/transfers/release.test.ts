@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
 import { sellerAccount } from '../../../functions/ledger/accounts.ts';
 import { readBalances } from '../../../functions/ledger/ledger.repository.ts';
-import { dispatch } from '../../../functions/transfers/dispatch.ts';
+import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { cancelUnsent } from '../../../functions/transfers/outcome.repository.ts';
-import { release } from '../../../functions/transfers/release.ts';
+import { release } from '../../../functions/transfers/release.step.ts';
 import type { StopName } from '../../../functions/transfers/transfer.table.ts';
 import { assertBooks } from '../../support/assert-books.ts';
 import {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { sql } from 'kysely';
 import { kstMidnight } from '../../../functions/bank/kst.ts';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
-import { claim } from '../../../functions/transfers/claim.ts';
+import { claim } from '../../../functions/transfers/claim.step.ts';
 import { keepEvidence, recordSuccess } from '../../../functions/transfers/outcome.repository.ts';
-import { proofNeededSince, resolveUnknown } from '../../../functions/transfers/resolve.ts';
+import { proofNeededSince, resolveUnknown } from '../../../functions/transfers/resolve.step.ts';
 import { assertBooks } from '../../support/assert-books.ts';
 import {
   addStatementRow,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
-import { dispatch } from '../../../functions/transfers/dispatch.ts';
-import { resolveUnknown } from '../../../functions/transfers/resolve.ts';
-import { settle, type SettleOutcome } from '../../../functions/transfers/settle.ts';
+import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
+import { resolveUnknown } from '../../../functions/transfers/resolve.step.ts';
+import { settle, type SettleOutcome } from '../../../functions/transfers/settle.step.ts';
 import { assertBooks } from '../../support/assert-books.ts';
 import {
   alarmsOf,

@@ -3,7 +3,7 @@ import { journal } from '../bank/bank-message.repository.ts';
 import type { Database } from '../database.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Trx } from '../shared/postgres.ts';
-import { claim, type Claim, type ClaimContext } from './claim.ts';
+import { claim, type Claim, type ClaimContext } from './claim.step.ts';
 import {
   handBackUnsent,
   keepEvidence,

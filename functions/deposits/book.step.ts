@@ -40,8 +40,8 @@ import {
   type MatchableOrder,
 } from './match.repository.ts';
 import { splitName, normaliseDepositorText } from './depositor-text.ts';
-import { bookReturn, bookWithdrawal } from './book-own-transfers.ts';
-import { reverseDeposit } from './reverse.ts';
+import { bookReturn, bookWithdrawal } from './book-own-transfers.step.ts';
+import { reverseDeposit } from './reverse.step.ts';
 
 /** What a cycle did with the rows of one account. */
 export interface Booked {
