@@ -169,14 +169,24 @@ export function transferResultBody(inquiries: readonly Inquiry[], at: Date): str
   });
 }
 
+const TEXT_CHARACTERS_MAX = 100;
+
+/**
+ * A text as the database can store it, and bounded: PostgreSQL knows neither U+0000 nor half of a surrogate pair, and one such row must not keep
+ * all others from being stored.
+ */
+function storable(text: string): string {
+  return text.slice(0, TEXT_CHARACTERS_MAX).replaceAll('\0', ' ').toWellFormed();
+}
+
+/** Amounts are read as they came, since a mended one would be another. */
+const wireText = z.string().transform(storable);
+
 /** KFTC leaves a field without a value out, or sends it empty or null; the three mean the same. */
-const optionalText = z
-  .string()
-  .nullish()
-  .transform((text) => text ?? '');
+const optionalText = wireText.nullish().transform((text) => text ?? '');
 
 const answerHead = z.object({
-  rsp_code: z.string(),
+  rsp_code: wireText,
   rsp_message: optionalText,
   bank_rsp_code: optionalText,
   bank_rsp_message: optionalText,
@@ -184,10 +194,13 @@ const answerHead = z.object({
 
 const transferItem = z.object({
   rsp_code: optionalText,
-  bank_tran_id: z.string(),
+  bank_tran_id: wireText,
   bank_tran_date: optionalText,
   bank_rsp_code: optionalText,
-  tran_amt: optionalText,
+  tran_amt: z
+    .string()
+    .nullish()
+    .transform((amount) => amount ?? ''),
 });
 
 const transferAnswer = answerHead.extend({
@@ -236,7 +249,7 @@ function mismatch(
 ): string | undefined {
   if (item.bank_tran_id !== asked.bankTranId) return `bank_tran_id is "${item.bank_tran_id}"`;
   if (item.tran_amt !== '' && parseWon(item.tran_amt) !== asked.amount)
-    return `tran_amt is "${item.tran_amt}"`;
+    return `tran_amt is "${storable(item.tran_amt)}"`;
   return undefined;
 }
 
@@ -287,10 +300,10 @@ function withoutResult(rspCode: string, bankCode: string): InquiryOutcome {
 const statementRow = z.object({
   tran_date: z.string().regex(/^\d{8}$/),
   tran_time: z.string().regex(/^\d{6}$/),
-  inout_type: z.string(),
+  inout_type: wireText,
   tran_type: optionalText,
-  print_content: z.string().nullish(),
-  printed_content: z.string().nullish(),
+  print_content: wireText.nullish(),
+  printed_content: wireText.nullish(),
   tran_amt: z.string(),
   after_balance_amt: z.string(),
   branch_name: optionalText,
@@ -370,10 +383,10 @@ function readRow(wire: z.infer<typeof statementRow>, request: StatementRequest):
   const direction = DIRECTIONS.get(wire.inout_type);
   if (direction === undefined) return `inout_type is "${wire.inout_type}", expected 입금, 출금 or 지급`;
   const amount = parseWon(wire.tran_amt);
-  if (amount === undefined) return `tran_amt is "${wire.tran_amt}", expected whole won`;
+  if (amount === undefined) return `tran_amt is "${storable(wire.tran_amt)}", expected whole won`;
   const balanceAfter = parseWon(wire.after_balance_amt, { signed: true, max: BALANCE_MAX });
   if (balanceAfter === undefined)
-    return `after_balance_amt is "${wire.after_balance_amt}", expected whole won`;
+    return `after_balance_amt is "${storable(wire.after_balance_amt)}", expected whole won`;
   const text = wire.print_content ?? wire.printed_content;
   if (typeof text !== 'string') return 'print_content is missing';
   return {
@@ -399,12 +412,18 @@ function readInstant(date: string, time: string): Date | undefined {
   return !Number.isNaN(instant.getTime()) && kstCompact(instant) === `${date}${time}` ? instant : undefined;
 }
 
-/** Names the first field that has another shape than expected, and the value that came. */
+/** Names the first field that has another shape than expected, and the value that came; never an object, which could hold an account number. */
 function describeIssue(error: z.ZodError, json: unknown): string {
   const [issue] = error.issues;
   if (!issue) return 'unreadable';
-  const value = JSON.stringify(valueAt(json, issue.path)) as string | undefined;
-  return `${issue.path.join('.') || 'answer'} is ${(value ?? 'missing').slice(0, 100)}: ${issue.message}`;
+  return `${issue.path.join('.') || 'answer'} is ${quote(valueAt(json, issue.path))}: ${issue.message}`;
+}
+
+function quote(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return JSON.stringify(value).slice(0, TEXT_CHARACTERS_MAX);
 }
 
 function valueAt(json: unknown, path: readonly PropertyKey[]): unknown {

@@ -15,8 +15,12 @@ export interface CycleContext {
   /** The fencing token of the cycle's lease. */
   readonly token: bigint;
   readonly settings: CycleSettings;
-  /** Whether there is time to begin another page or call. */
-  readonly hasTime: () => boolean;
+  /**
+   * Whether there is time to begin another page or call.
+   *
+   * @param leave the part of the cycle's whole time, 0 to 1, that must then be left for the steps after this one.
+   */
+  readonly hasTime: (leave?: number) => boolean;
   readonly log: CycleLog;
 }
 

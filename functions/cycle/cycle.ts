@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { collect, type CollectOutcome } from '../deposits/collect.step.ts';
+import { collect, rereadEarlier, type CollectOutcome } from '../deposits/collect.step.ts';
 import { book, type Booked } from '../deposits/book.step.ts';
 import { reconsiderReviews } from '../deposits/reconsider.step.ts';
 import type { ReviewReason } from '../deposits/match.ts';
@@ -46,9 +46,13 @@ export interface CycleSummary {
   readonly ms: number;
 }
 
+/** The part of a cycle's time that reading new rows leaves to the steps behind it, and that reading earlier days again leaves to those behind that. */
+const COLLECT_LEAVES = 1 / 2;
+const REREAD_LEAVES = 1 / 4;
+
 /**
- * One cycle: collect → book (match, post, plan) → expire → release → dispatch → resolve → reconcile → seal. A step that fails is named in
- * the summary, and the steps that can still work go on: a bank that is down stops no payout that is planned, a queue that is down stops no matching.
+ * One cycle: collect → book (match, post, plan) → expire → release → dispatch → reread → resolve → reconcile → seal. Reading may use part of the
+ * cycle's time only, so that what it brings is booked and paid in the same cycle. A step that fails is named in the summary, and the steps that can still work go on: a bank that is down stops no payout that is planned, a queue that is down stops no matching.
  *
  * @throws LeaseLost when another cycle has taken over.
  */
@@ -70,21 +74,32 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
   const accounts = accountsOf(context.settings);
   const collected = new Map<string, CollectOutcome>();
   const booked: Booked[] = [];
+  const reading = async (
+    step: string,
+    leave: number,
+    read: (context: CycleContext) => Promise<CollectOutcome>,
+  ): Promise<CollectOutcome | undefined> => {
+    const part = { ...context, hasTime: () => context.hasTime(leave) };
+    const outcome = await attempt<CollectOutcome | undefined>(step, async () => await read(part), undefined);
+    if (outcome?.outcome === 'refused')
+      failures.push({ step, error: `the bank did not answer: ${outcome.refusal.detail}` });
+    return outcome;
+  };
+  const bookRows = async (account: string): Promise<void> => {
+    const step = `book ${account}`;
+    // What could not be booked once in a cycle is not tried a second time in it.
+    if (failures.some((failure) => failure.step === step)) return;
+    const rows = await attempt<Booked | undefined>(step, async () => await book(context, account), undefined);
+    if (rows !== undefined) booked.push(rows);
+  };
   for (const account of accounts) {
-    const read = await attempt<CollectOutcome | undefined>(
+    const read = await reading(
       `collect ${account}`,
-      async () => await collect(context, account, await proofNeededSince(context, account)),
-      undefined,
+      COLLECT_LEAVES,
+      async (part) => await collect(part, account),
     );
     if (read !== undefined) collected.set(account, read);
-    if (read?.outcome === 'refused')
-      failures.push({ step: `collect ${account}`, error: `the bank did not answer: ${read.refusal.detail}` });
-    const rows = await attempt<Booked | undefined>(
-      `book ${account}`,
-      async () => await book(context, account),
-      undefined,
-    );
-    if (rows !== undefined) booked.push(rows);
+    await bookRows(account);
   }
   const bankAnswered =
     [...collected.values()].every((read) => read.outcome !== 'refused') && collected.size === accounts.length;
@@ -106,6 +121,20 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
   });
   if (dispatched.notTaken > 0)
     failures.push({ step: 'dispatch', error: `the queue did not take ${dispatched.notTaken} messages` });
+  let foundAgain = 0;
+  for (const account of accounts) {
+    const recent = collected.get(account);
+    if (recent?.outcome !== 'complete' || recent.read === undefined) continue;
+    const { read } = recent;
+    const again = await reading(
+      `reread ${account}`,
+      REREAD_LEAVES,
+      async (part) => await rereadEarlier(part, account, read, await proofNeededSince(context, account)),
+    );
+    foundAgain += again?.fresh ?? 0;
+    // Also when it broke off or failed: parts of it may be stored.
+    await bookRows(account);
+  }
   const resolved = await attempt('resolve', async () => await resolveUnknown(context), undefined);
   if (resolved?.refusal !== undefined)
     failures.push({ step: 'resolve', error: `the bank did not answer inquiries: ${resolved.refusal}` });
@@ -132,7 +161,7 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
   return {
     began_at: context.now.toISOString(),
     ended: outOfTime ? 'out_of_time' : failures.length > 0 ? 'failed_in_part' : 'complete',
-    rows_collected: [...collected.values()].reduce((total, read) => total + read.fresh, 0),
+    rows_collected: [...collected.values()].reduce((total, read) => total + read.fresh, foundAgain),
     deposits: sum((rows) => rows.deposits),
     matched: sum((rows) => rows.matched),
     in_review: Object.values(byReason).reduce((total, count) => total + count, 0),

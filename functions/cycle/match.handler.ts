@@ -14,13 +14,14 @@ import { createTransferQueue } from '../transfers/transfer-queue.client.ts';
 import { runCycle, type CycleSummary } from './cycle.ts';
 import { LeaseLost, returnLease, takeLease } from './lease.ts';
 
-/** Kept for recording what was begun: no page and no call begins with less left, ms. */
-const RESERVE_MS = 15_000;
-
 /** A cycle's lease outlives its function by this, ms. */
 const LEASE_MARGIN_MS = 5_000;
 
 const env = readEnvironment('matcher', process.env);
+
+/** No page and no call begins with less left: a bank call to its limit, and ten seconds to record what was begun, ms. */
+const RESERVE_MS = env.BANK_CALL_TIMEOUT_S * 1000 + 10_000;
+
 const clock = clockFromEnvironment(process.env);
 const logger = new Logger({ serviceName: 'matcher' });
 const secrets = createSecrets(env.SECRET_TTL_S);
@@ -49,12 +50,9 @@ export async function handler(event: MatchEvent, lambda: Context): Promise<Match
     return { ended: 'dry_run' };
   }
   const now = clock.now();
-  const token = await takeLease(
-    db,
-    lambda.awsRequestId,
-    now,
-    lambda.getRemainingTimeInMillis() + LEASE_MARGIN_MS,
-  );
+  const remainingMs = lambda.getRemainingTimeInMillis();
+  const workMs = Math.max(remainingMs - RESERVE_MS, 0);
+  const token = await takeLease(db, lambda.awsRequestId, now, remainingMs + LEASE_MARGIN_MS).catch(lockHeld);
   if (token === undefined) {
     logger.info('another cycle is running; this one ends at once');
     return { ended: 'overlap' };
@@ -77,7 +75,7 @@ export async function handler(event: MatchEvent, lambda: Context): Promise<Match
         warn: (message, detail) => logger.warn(message, detail ?? {}),
         error: (message, detail) => logger.error(message, detail ?? {}),
       },
-      hasTime: () => lambda.getRemainingTimeInMillis() > RESERVE_MS,
+      hasTime: (leave = 0) => lambda.getRemainingTimeInMillis() > RESERVE_MS + leave * workMs,
       settings: {
         collectionAccount: env.COLLECTION_ACCOUNT,
         payoutAccount: env.PAYOUT_ACCOUNT,
@@ -102,4 +100,9 @@ export async function handler(event: MatchEvent, lambda: Context): Promise<Match
   } finally {
     await returnLease(db, token);
   }
+}
+
+/** A lease whose row is locked for longer than a statement may wait (SQLSTATE 55P03) is a cycle at work. */
+function lockHeld(error: unknown): undefined {
+  if ((error as { code?: unknown }).code !== '55P03') throw error;
 }

@@ -12,9 +12,9 @@ import {
 } from '../ledger/postings.ts';
 import type { BasisPoints } from '../shared/money.ts';
 import type { Trx } from '../shared/postgres.ts';
-import { insertTransfers, readSellers } from '../transfers/plan.repository.ts';
+import { insertTransfers, readOrdersPaidOut, readSellers } from '../transfers/plan.repository.ts';
 import { planTransfers } from '../transfers/plan.ts';
-import { haltOnDrift } from '../transfers/stops.repository.ts';
+import { haltOnDrift, raiseAlarm } from '../transfers/stops.repository.ts';
 import {
   advanceBooked,
   insertDeposits,
@@ -76,7 +76,7 @@ function nothingBooked(): Booked {
 /**
  * Books an account's stored rows, page by page: says what each is, matches deposits to orders, posts to the ledger and plans the payouts, all
  * of a page in one transaction of a handful of statements. A page that fails as a whole is tried once more, then halved until the row
- * that breaks it stands alone; that row goes to review, and the rest goes on.
+ * that breaks it stands alone; that row goes to review, and the rest goes on. Where even that fails, an alarm names the row.
  */
 export async function book(context: CycleContext, account: string): Promise<Booked> {
   const total = nothingBooked();
@@ -95,8 +95,11 @@ export async function book(context: CycleContext, account: string): Promise<Book
       // After the row that broke a page, pages grow again.
       limit = Math.min(limit * 2, context.settings.pageSize);
     } catch (error) {
-      const hopeless = limit === 1 && failures >= (isContention(error) ? 1 : 2);
-      if (error instanceof LeaseLost || isInfrastructure(error) || hopeless) throw error;
+      if (error instanceof LeaseLost || isInfrastructure(error)) throw error;
+      if (limit === 1 && failures >= (isContention(error) ? 1 : 2)) {
+        if (!isContention(error)) await raiseRowAlarm(context, account, error);
+        throw error;
+      }
       failures += 1;
       if (failures >= 2 && limit > 1) {
         limit = Math.ceil(limit / 2);
@@ -105,6 +108,21 @@ export async function book(context: CycleContext, account: string): Promise<Book
       context.log.warn('a page of deposits could not be booked', { account, limit, error: String(error) });
     }
   }
+}
+
+/** A row that cannot even go to review holds up all rows behind it: a person must hear of it. */
+async function raiseRowAlarm(
+  { db, token, now }: CycleContext,
+  account: string,
+  error: unknown,
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await fence(trx, token);
+    const [row] = await readUnbooked(trx, account, 1);
+    // The error's words may quote what the row says; its code does not.
+    const detail = { row_id: row?.rowId, code: sqlStateOf(error) ?? 'none' };
+    await raiseAlarm(trx, 'row_not_booked', detail, now);
+  });
 }
 
 /**
@@ -333,7 +351,7 @@ async function matchAndPlan(
   if (rows.length === 0) return;
   const names = [...new Set(rows.flatMap((row) => lookupKeys(row.text).names))];
   const named = await lockNamedOrders(trx, names);
-  const { decisions, reconsidered, orders } = await decide(trx, rows, named, names);
+  const { decisions, reconsidered, orders } = await decide(trx, rows, named);
   const byRow = new Map(rows.map((row) => [row.rowId, row]));
   const matches: Match[] = [];
   for (const decision of decisions) {
@@ -358,8 +376,14 @@ async function matchAndPlan(
     [...new Set(matches.map(({ order }) => order.sellerId))],
     context.now,
   );
+  // An order whose first deposit was taken back after its payout was sent is paid out already, or may be.
+  const paidOut = await readOrdersPaidOut(
+    trx,
+    matches.map(({ order }) => order.orderId),
+  );
+  const toPlan = matches.filter(({ order }) => !paidOut.has(order.orderId));
   const planned = planTransfers(
-    matches.map(({ row, order }) => ({
+    toPlan.map(({ row, order }) => ({
       orderId: order.orderId,
       sellerId: order.sellerId,
       amount: order.amount,
@@ -390,12 +414,7 @@ async function matchAndPlan(
  * Decides on the named orders alone first; only for deposits that none fits is more read. The rule is pure and matches by named orders only, so
  * that the second run, which knows more orders, matches the same.
  */
-async function decide(
-  trx: Trx<Database>,
-  rows: readonly UnbookedRow[],
-  named: readonly MatchableOrder[],
-  names: readonly string[],
-) {
+async function decide(trx: Trx<Database>, rows: readonly UnbookedRow[], named: readonly MatchableOrder[]) {
   const orders = new Map(named.map((order) => [order.orderId, order]));
   const first = matchPage({ deposits: rows, orders: named, openReviews: [] });
   const unmatched = new Set(
@@ -412,7 +431,7 @@ async function decide(
     amounts: [...new Set(inDoubt.map((row) => row.amount))],
   });
   for (const order of similar) if (!orders.has(order.orderId)) orders.set(order.orderId, order);
-  const openReviews = await readOpenReviews(trx, names);
+  const openReviews = await readOpenReviews(trx, [...doubtfulNames]);
   return { ...matchPage({ deposits: rows, orders: [...orders.values()], openReviews }), orders };
 }
 

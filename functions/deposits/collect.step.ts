@@ -1,102 +1,169 @@
+import type { Transaction } from 'kysely';
 import type { Bank, BankRefusal, Exchange, StatementRow } from '../bank/bank.ts';
 import { journal } from '../bank/bank-message.repository.ts';
 import { kstDate, kstMidnight } from '../bank/kst.ts';
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence } from '../cycle/lease.ts';
-import { halve, planRead, splitBefore, splitByDate, type Range } from './read-plan.ts';
+import type { Database } from '../database.ts';
+import { halve, planRead, planReread, splitBefore, splitByDate, type Range } from './read-plan.ts';
 import { identifyRows, type IdentifiedRead } from './row-identity.ts';
-import { advanceCursor, insertFreshRows, readKnownRows, readOrBeginCursor } from './statement.repository.ts';
+import {
+  advanceCursor,
+  endReading,
+  endRereading,
+  insertFreshRows,
+  insertRead,
+  keepRereading,
+  readCursor,
+  readKnownRows,
+  readOrBeginCursor,
+  type ReadCounts,
+  type RereadProgress,
+} from './statement.repository.ts';
 
 /** A range that takes more pages than this is split, so that a long backlog is stored piece by piece: 5,000 rows. */
 const PAGES_MAX = 200;
 
+/** A range that was read to its last page, and what the read showed. */
+export interface CompleteRead extends ReadCounts {
+  readonly range: Range;
+}
+
 export type CollectOutcome =
-  | { readonly outcome: 'complete'; readonly fresh: number }
+  /** `read` is absent when no second has passed since the account's beginning. */
+  | { readonly outcome: 'complete'; readonly fresh: number; readonly read?: CompleteRead }
   | { readonly outcome: 'out_of_time'; readonly fresh: number }
   | { readonly outcome: 'refused'; readonly fresh: number; readonly refusal: BankRefusal };
 
 /**
- * Reads an account's statement and stores each row once. What was read is stored range by range, each to its last page, so that a cycle that
- * runs out of time, or a bank that stops answering, leaves a cursor from which the next cycle goes on. New rows come first: reading earlier days
- * again can take longer than a cycle has, and must never keep a deposit waiting.
- *
- * @param proveSince the oldest KST date that a proof of a transfer's absence needs; the read then covers it.
+ * Reads what is new on an account's statement and stores each row once. What was read is stored part by part, so that a cycle that runs out of
+ * time, or a bank that stops answering, leaves a cursor from which the next cycle goes on.
  */
-export async function collect(
-  context: CycleContext,
-  account: string,
-  proveSince?: string,
-): Promise<CollectOutcome> {
+export async function collect(context: CycleContext, account: string): Promise<CollectOutcome> {
   const { db, now, token } = context;
   const cursor = await db.transaction().execute(async (trx) => {
     await fence(trx, token);
     return await readOrBeginCursor(trx, account, kstMidnight(kstDate(now)));
   });
-  const plan = planRead(cursor, now, proveSince);
-  if (plan === undefined) return { outcome: 'complete', fresh: 0 };
+  const range = planRead(cursor, now);
+  if (range === undefined) return { outcome: 'complete', fresh: 0 };
 
-  const totals: Totals = { rows: 0, fresh: 0, repeated: 0, chain: 'whole' };
-  const recent = await readAndStore(context, account, plan.recent, totals);
-  if (recent.outcome !== 'complete') return { ...recent, fresh: totals.fresh };
-  const earlier =
-    plan.earlier === undefined ? recent : await readAndStore(context, account, plan.earlier, totals);
-  const again = earlier.outcome === 'complete';
-  const covered = again && plan.earlier ? { from: plan.earlier.from, to: plan.recent.to } : plan.recent;
-  await recordCompleteRead(context, account, covered, again, totals);
-  return earlier.outcome === 'refused'
-    ? { ...earlier, fresh: totals.fresh }
-    : { outcome: 'complete', fresh: totals.fresh };
+  const stored = await readAndStore(context, account, range, NOTHING_READ, async (trx, readThrough) => {
+    await advanceCursor(trx, account, readThrough);
+  });
+  const { counts, end } = stored;
+  if (end.outcome !== 'complete') return { ...end, fresh: counts.fresh };
+  await db.transaction().execute(async (trx) => {
+    await fence(trx, token);
+    await insertRead(trx, account, range, now, counts);
+    await endReading(trx, account);
+  });
+  return { outcome: 'complete', fresh: counts.fresh, read: { ...counts, range } };
 }
 
-interface Totals {
-  rows: number;
-  fresh: number;
-  repeated: number;
-  chain: IdentifiedRead['chain'];
+/**
+ * Reads earlier days again, for rows that have shown up late and for proofs of absence, and stores what is new in them. It can take longer than
+ * a cycle has: how far it has come is kept, and the next cycle goes on there. Once the whole of it joins what this cycle has read, the read
+ * is said to be complete, as of the first cycle that read for it; nothing less proves that a transfer is absent.
+ *
+ * @param recent what this cycle has read of what is new.
+ * @param proveSince the oldest KST date that a proof of a transfer's absence needs; a reading under way is brought to its end first.
+ */
+export async function rereadEarlier(
+  context: CycleContext,
+  account: string,
+  recent: CompleteRead,
+  proveSince?: string,
+): Promise<CollectOutcome> {
+  const { db, now, token } = context;
+  const cursor = await readCursor(db, account);
+  const run = cursor.rereading ?? beginRun(planReread(cursor, recent.range.from, now, proveSince), now);
+  if (run === undefined) {
+    if (cursor.rereadOn !== kstDate(now)) await recordRereading(context, account, kstDate(now));
+    return { outcome: 'complete', fresh: 0 };
+  }
+  const rest = { from: run.next, to: new Date(recent.range.from.getTime() - 1000) };
+  const { counts, end } = await readAndStore(context, account, rest, run, async (trx, readThrough, sofar) => {
+    const next = new Date(readThrough.getTime() + 1000);
+    await keepRereading(trx, account, { ...sofar, from: run.from, next, beganAt: run.beganAt });
+  });
+  const fresh = counts.fresh - run.fresh;
+  if (end.outcome !== 'complete') return { ...end, fresh };
+  const whole = { from: run.from, to: recent.range.to };
+  await db.transaction().execute(async (trx) => {
+    await fence(trx, token);
+    await insertRead(trx, account, whole, run.beganAt, addCounts(counts, recent));
+    await endRereading(trx, account, kstDate(run.beganAt));
+  });
+  return { outcome: 'complete', fresh };
 }
 
-type Stored = { readonly outcome: 'complete' | 'out_of_time' } | Refused;
-
-interface Refused {
-  readonly outcome: 'refused';
-  readonly refusal: BankRefusal;
+function beginRun(range: Range | undefined, now: Date): RereadProgress | undefined {
+  return range && { ...NOTHING_READ, from: range.from, next: range.from, beganAt: now };
 }
 
-/** Reads a range, oldest first, and stores it part by part; `totals` counts what is stored, also when the rest is not reached. */
+async function recordRereading(
+  { db, token }: CycleContext,
+  account: string,
+  rereadOn: string,
+): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    await fence(trx, token);
+    await endRereading(trx, account, rereadOn);
+  });
+}
+
+const NOTHING_READ: ReadCounts = { rows: 0, fresh: 0, repeated: 0, chain: 'whole' };
+
+function addCounts(one: ReadCounts, other: ReadCounts): ReadCounts {
+  const chains = [one.chain, other.chain];
+  return {
+    rows: one.rows + other.rows,
+    fresh: one.fresh + other.fresh,
+    repeated: one.repeated + other.repeated,
+    chain: chains.includes('broken') ? 'broken' : chains.includes('mended') ? 'mended' : 'whole',
+  };
+}
+
+type End =
+  | { readonly outcome: 'complete' | 'out_of_time' }
+  | { readonly outcome: 'refused'; readonly refusal: BankRefusal };
+
+/** Called in the transaction that stores a part, with its last second and what was counted up to there. */
+type Keep = (trx: Transaction<Database>, readThrough: Date, counts: ReadCounts) => Promise<void>;
+
+/** Reads a range, oldest first, and stores it part by part; counts what is stored, also when the rest is not reached. */
 async function readAndStore(
   context: CycleContext,
   account: string,
   whole: Range,
-  totals: Totals,
-): Promise<Stored> {
+  before: ReadCounts,
+  keep: Keep,
+): Promise<{ counts: ReadCounts; end: End }> {
+  let counts = before;
   const waiting = splitByDate(whole);
   for (let range = waiting.shift(); range !== undefined; range = waiting.shift()) {
     const read = await readRange(context, account, range);
-    if (read.outcome === 'too_long') {
-      waiting.unshift(...read.parts);
-      continue;
+    const part = read.end === 'too_long' ? undefined : storablePart(range, read);
+    if (part === undefined) {
+      await journalOnly(context, read.exchanges);
+    } else {
+      counts = await storePart(context, account, part, read, counts, keep);
     }
-    if (read.outcome !== 'complete') return read;
-    const identified = await storeRange(context, account, range, read);
-    totals.rows += read.rows.length;
-    totals.fresh += identified.fresh.length;
-    totals.repeated += identified.repeated;
-    if (identified.chain !== 'whole' && totals.chain !== 'broken') totals.chain = identified.chain;
+    if (read.end === 'too_long') waiting.unshift(...partsOf(range, read.rows));
+    else if (read.end === 'out_of_time') return { counts, end: { outcome: 'out_of_time' } };
+    else if (read.end !== 'complete') return { counts, end: { outcome: 'refused', refusal: read.end } };
   }
-  return { outcome: 'complete' };
+  return { counts, end: { outcome: 'complete' } };
 }
 
-type RangeRead =
-  | {
-      readonly outcome: 'complete';
-      readonly rows: readonly StatementRow[];
-      readonly exchanges: readonly Exchange[];
-    }
-  | { readonly outcome: 'too_long'; readonly parts: readonly Range[] }
-  | { readonly outcome: 'out_of_time' }
-  | Refused;
+interface RangeRead {
+  readonly end: 'complete' | 'too_long' | 'out_of_time' | BankRefusal;
+  readonly rows: readonly StatementRow[];
+  readonly exchanges: readonly Exchange[];
+}
 
-/** Reads every page of a range. Half a range is worth nothing: ordinals among equal rows need all of it. */
+/** Reads the pages of a range, to the last one if it can. */
 async function readRange(
   { bank, hasTime }: Pick<CycleContext, 'bank' | 'hasTime'>,
   account: string,
@@ -104,25 +171,45 @@ async function readRange(
 ): Promise<RangeRead> {
   const rows: StatementRow[] = [];
   const exchanges: Exchange[] = [];
+  const asked = new Set<string>();
   let page: string | undefined;
   do {
-    if (!hasTime()) return { outcome: 'out_of_time' };
-    if (exchanges.length >= PAGES_MAX) {
-      const parts = partsOf(range, rows);
-      if (parts.length > 1) return { outcome: 'too_long', parts };
-    }
+    if (!hasTime()) return { end: 'out_of_time', rows, exchanges };
+    if (exchanges.length >= PAGES_MAX && partsOf(range, rows).length > 1)
+      return { end: 'too_long', rows, exchanges };
     const answer: Awaited<ReturnType<Bank['listTransactions']>> = await bank.listTransactions({
       account,
       ...range,
       ...(page === undefined ? {} : { page }),
     });
-    if (answer.outcome === 'refused') return { outcome: 'refused', refusal: answer };
+    exchanges.push(answer.exchange);
+    if (answer.outcome === 'refused') return { end: answer, rows, exchanges };
     // A bank that answers whole days shows rows that belong to another range; there they are read, and known, completely.
     rows.push(...answer.rows.filter((row) => row.occurredAt >= range.from && row.occurredAt <= range.to));
-    exchanges.push(answer.exchange);
     page = answer.nextPage;
+    if (page !== undefined && asked.has(page)) {
+      return { end: leadsInACircle(answer.exchange), rows, exchanges };
+    }
+    if (page !== undefined) asked.add(page);
   } while (page !== undefined);
-  return { outcome: 'complete', rows, exchanges };
+  return { end: 'complete', rows, exchanges };
+}
+
+function leadsInACircle(exchange: Exchange): BankRefusal {
+  const detail = 'the page that follows is one that was read before';
+  return { outcome: 'refused', cause: 'unavailable', detail, exchange };
+}
+
+/**
+ * The part of a range of which every row was read. Pages come in time's order: where a read breaks off, that is what lies before the last
+ * row's second, since ordinals among equal rows need the whole second. A row that a bank shows out of order, behind that, leaves a gap in the
+ * balances: the chain is broken, and such a read proves no absence.
+ */
+function storablePart(range: Range, { end, rows }: RangeRead): Range | undefined {
+  if (end === 'complete') return range;
+  const last = rows.at(-1);
+  const parts = last === undefined ? [] : splitBefore(range, last.occurredAt);
+  return parts.length > 1 ? parts[0] : undefined;
 }
 
 /**
@@ -135,60 +222,50 @@ function partsOf(range: Range, rows: readonly StatementRow[]): Range[] {
   return parts.length > 1 ? parts : halve(range);
 }
 
-async function storeRange(
+async function storePart(
   { db, vault, token, now, log }: CycleContext,
   account: string,
-  range: Range,
-  read: { rows: readonly StatementRow[]; exchanges: readonly Exchange[] },
-): Promise<IdentifiedRead> {
-  const known = await readKnownRows(db, account, range);
-  const identified = identifyRows(read.rows, known.rows, known.balanceBefore);
+  part: Range,
+  read: RangeRead,
+  before: ReadCounts,
+  keep: Keep,
+): Promise<ReadCounts> {
+  const rows = read.rows.filter((row) => row.occurredAt <= part.to);
+  const known = await readKnownRows(db, account, part);
+  const identified: IdentifiedRead = identifyRows(rows, known.rows, known.balanceBefore);
+  const counts = addCounts(before, {
+    rows: rows.length,
+    fresh: identified.fresh.length,
+    repeated: identified.repeated,
+    chain: identified.chain,
+  });
   await db.transaction().execute(async (trx) => {
     await fence(trx, token);
     await insertFreshRows(trx, account, identified.fresh, now);
-    await journal(
-      trx,
-      vault,
-      read.exchanges.map((exchange) => ({ exchange, part: 'exchange' })),
-    );
-    await advanceCursor(trx, account, range.to);
+    await journal(trx, vault, questions(read.exchanges));
+    await keep(trx, part.to, counts);
   });
   if (identified.chain === 'broken') {
     log.warn('the balances of a statement range form no chain: a row may be late', {
-      from: range.from,
-      to: range.to,
+      from: part.from,
+      to: part.to,
     });
   }
-  return identified;
+  return counts;
 }
 
-async function recordCompleteRead(
-  { db, token, now }: CycleContext,
-  account: string,
-  covered: Range,
-  again: boolean,
-  totals: Totals,
+/** Keeps what was asked and answered where nothing of it can be stored otherwise. */
+async function journalOnly(
+  { db, vault, token }: CycleContext,
+  exchanges: readonly Exchange[],
 ): Promise<void> {
+  if (exchanges.length === 0) return;
   await db.transaction().execute(async (trx) => {
     await fence(trx, token);
-    await trx
-      .insertInto('statement_read')
-      .values({
-        account,
-        covers_from: covered.from,
-        covers_to: covered.to,
-        began_at: now,
-        rows: totals.rows,
-        fresh_rows: totals.fresh,
-        repeated_rows: totals.repeated,
-        chain: totals.chain,
-      })
-      .execute();
-    if (!again) return;
-    await trx
-      .updateTable('collect_cursor')
-      .set({ reread_on: kstDate(now) })
-      .where('account', '=', account)
-      .execute();
+    await journal(trx, vault, questions(exchanges));
   });
+}
+
+function questions(exchanges: readonly Exchange[]) {
+  return exchanges.map((exchange) => ({ exchange, part: 'exchange' as const }));
 }

@@ -1,4 +1,4 @@
-import type { Generated } from 'kysely';
+import type { ColumnType, Generated } from 'kysely';
 import type { ReviewReason } from './match.ts';
 
 /** One row of the bank's statement as first seen. Append-only. */
@@ -31,14 +31,30 @@ export interface StatementReadTable {
   chain: 'whole' | 'mended' | 'broken';
 }
 
+/** How far a reading again of earlier days has come that takes more than one cycle: what a read of its range says when it is whole. */
+export interface Rereading {
+  /** ISO instants: where it began, the first second that is still to be read, and the time of the first cycle that read for it. */
+  readonly from: string;
+  readonly next: string;
+  readonly began_at: string;
+  readonly rows: number;
+  readonly fresh: number;
+  readonly repeated: number;
+  readonly chain: StatementReadTable['chain'];
+}
+
 /** How far an account is read, and how far its rows are booked. */
 export interface CollectCursorTable {
   account: string;
   /** Nothing before this instant is ever read: the opening balance is the one right before it. */
   begins_at: Date;
   read_through: Date;
+  /** Where a reading broke off: the next one goes on here, without going back over the overlap. */
+  resume_at: ColumnType<Date | null, Date | null | undefined>;
   /** The KST date, `YYYY-MM-DD`, of the last reading of the last three days. */
   reread_on: string | null;
+  /** Set while a reading again of earlier days is under way. */
+  rereading: ColumnType<Rereading | null, string | null | undefined, string | null>;
   opening_posted: Generated<boolean>;
   booked_through: Generated<bigint>;
 }

@@ -11,37 +11,41 @@ export interface Range {
   readonly to: Date;
 }
 
-export interface ReadPlan {
-  /** From the overlap to the last second that is over: what new deposits are in. It is read first. */
-  readonly recent: Range;
-  /** What comes before it and is to be read again, when there is something. */
-  readonly earlier: Range | undefined;
-}
-
 /**
- * What to read of an account now: whole seconds up to the last one that is over; back over the overlap; once a day the last three days; and, while
- * a transfer's absence is to be proven, every date since its send.
+ * What of an account is to be read now, in whole seconds up to the last one that is over: back over the overlap, or from where the last
+ * reading broke off. That one had begun with the overlap: a slow bank that were asked for it each time might never come to what is new.
  *
- * @param proveSince the oldest KST date, `YYYY-MM-DD`, that a proof of absence needs.
  * @returns nothing when no second has passed since the account's beginning.
  */
 export function planRead(
-  cursor: { beginsAt: Date; readThrough: Date; rereadOn: string | null },
+  cursor: { beginsAt: Date; readThrough: Date; resumeAt: Date | null },
+  now: Date,
+): Range | undefined {
+  const to = new Date(wholeSecond(now).getTime() - 1000);
+  const start = cursor.resumeAt?.getTime() ?? wholeSecond(cursor.readThrough).getTime() - OVERLAP_MS;
+  const from = new Date(Math.max(start, cursor.beginsAt.getTime()));
+  return from > to ? undefined : { from, to };
+}
+
+/**
+ * What is to be read again before what a cycle has just read: once a day the last three days; and, while a transfer's absence is to be proven,
+ * every date since its send.
+ *
+ * @param readFrom where the cycle's reading of new rows began.
+ * @param proveSince the oldest KST date, `YYYY-MM-DD`, that a proof of absence needs.
+ */
+export function planReread(
+  cursor: { beginsAt: Date; rereadOn: string | null },
+  readFrom: Date,
   now: Date,
   proveSince?: string,
-): ReadPlan | undefined {
-  const to = new Date(wholeSecond(now).getTime() - 1000);
-  const notBefore = (ms: number) => new Date(Math.max(ms, cursor.beginsAt.getTime()));
-  const from = notBefore(wholeSecond(cursor.readThrough).getTime() - OVERLAP_MS);
-  if (from > to) return undefined;
-
+): Range | undefined {
   const today = kstDate(now);
-  const starts = [from.getTime()];
+  const starts = [readFrom.getTime()];
   if (cursor.rereadOn !== today) starts.push(kstMidnight(addDays(today, 1 - REREAD_DAYS)).getTime());
   if (proveSince !== undefined) starts.push(kstMidnight(proveSince).getTime());
-  const earliest = notBefore(Math.min(...starts));
-  const earlier = { from: earliest, to: new Date(from.getTime() - 1000) };
-  return { recent: { from, to }, earlier: earliest < from ? earlier : undefined };
+  const from = new Date(Math.max(Math.min(...starts), cursor.beginsAt.getTime()));
+  return from < readFrom ? { from, to: new Date(readFrom.getTime() - 1000) } : undefined;
 }
 
 /** Splits a range at every midnight in Korea: the bank's queries are by date. */

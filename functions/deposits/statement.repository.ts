@@ -1,13 +1,32 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
-import type { FreshRow, KnownRow } from './row-identity.ts';
+import type { Rereading } from './deposit.table.ts';
+import type { FreshRow, IdentifiedRead, KnownRow } from './row-identity.ts';
 import type { Range } from './read-plan.ts';
 
 export interface Cursor {
   readonly beginsAt: Date;
   readonly readThrough: Date;
+  /** Where the last reading broke off, if it did. */
+  readonly resumeAt: Date | null;
   readonly rereadOn: string | null;
+  readonly rereading: RereadProgress | undefined;
+}
+
+/** What reads have shown, counted. */
+export interface ReadCounts {
+  readonly rows: number;
+  readonly fresh: number;
+  readonly repeated: number;
+  readonly chain: IdentifiedRead['chain'];
+}
+
+/** How far a reading again of earlier days has come: from `from` to right before `next`, none of it earlier than `beganAt`. */
+export interface RereadProgress extends ReadCounts {
+  readonly from: Date;
+  readonly next: Date;
+  readonly beganAt: Date;
 }
 
 /** The account's cursor; an account that is new begins at `beginsAt`. */
@@ -21,12 +40,26 @@ export async function readOrBeginCursor(
     .values({ account, begins_at: beginsAt, read_through: beginsAt, reread_on: null })
     .onConflict((oc) => oc.column('account').doNothing())
     .execute();
-  const row = await trx
+  return await readCursor(trx, account);
+}
+
+export async function readCursor(db: Kysely<Database>, account: string): Promise<Cursor> {
+  const row = await db
     .selectFrom('collect_cursor')
-    .select(['begins_at', 'read_through', 'reread_on'])
+    .select(['begins_at', 'read_through', 'resume_at', 'reread_on', 'rereading'])
     .where('account', '=', account)
     .executeTakeFirstOrThrow();
-  return { beginsAt: row.begins_at, readThrough: row.read_through, rereadOn: row.reread_on };
+  return {
+    beginsAt: row.begins_at,
+    readThrough: row.read_through,
+    resumeAt: row.resume_at,
+    rereadOn: row.reread_on,
+    rereading: row.rereading === null ? undefined : progressOf(row.rereading),
+  };
+}
+
+function progressOf({ from, next, began_at: beganAt, ...counts }: Rereading): RereadProgress {
+  return { ...counts, from: new Date(from), next: new Date(next), beganAt: new Date(beganAt) };
 }
 
 /** The stored rows of a range, and the balance right before it where rows before it are stored. */
@@ -95,7 +128,7 @@ export async function insertFreshRows(
   assertRows('statement rows stored', Number(inserted.numAffectedRows), fresh.length);
 }
 
-/** Moves the cursor over what was read to its last page; never back. */
+/** Moves the cursor over what was read to its last page, never back; the reading goes on there if it breaks off. */
 export async function advanceCursor(
   trx: Transaction<Database>,
   account: string,
@@ -103,7 +136,70 @@ export async function advanceCursor(
 ): Promise<void> {
   await trx
     .updateTable('collect_cursor')
-    .set({ read_through: sql<Date>`greatest(read_through, ${readThrough})` })
+    .set({
+      read_through: sql<Date>`greatest(read_through, ${readThrough})`,
+      resume_at: new Date(readThrough.getTime() + 1000),
+    })
     .where('account', '=', account)
+    .execute();
+}
+
+/** The reading has come to its end: the next one goes back over the overlap again. */
+export async function endReading(trx: Transaction<Database>, account: string): Promise<void> {
+  await trx.updateTable('collect_cursor').set({ resume_at: null }).where('account', '=', account).execute();
+}
+
+/** Keeps how far a reading again has come, so that the next cycle goes on there. */
+export async function keepRereading(
+  trx: Transaction<Database>,
+  account: string,
+  { from, next, beganAt, ...counts }: RereadProgress,
+): Promise<void> {
+  const rereading: Rereading = {
+    ...counts,
+    from: from.toISOString(),
+    next: next.toISOString(),
+    began_at: beganAt.toISOString(),
+  };
+  await trx
+    .updateTable('collect_cursor')
+    .set({ rereading: JSON.stringify(rereading) })
+    .where('account', '=', account)
+    .execute();
+}
+
+/** The days before a KST date and it were read again to the end. */
+export async function endRereading(
+  trx: Transaction<Database>,
+  account: string,
+  rereadOn: string,
+): Promise<void> {
+  await trx
+    .updateTable('collect_cursor')
+    .set({ rereading: null, reread_on: rereadOn })
+    .where('account', '=', account)
+    .execute();
+}
+
+/** Says that a range was read to its last page, each second of it at `beganAt` or later. */
+export async function insertRead(
+  trx: Transaction<Database>,
+  account: string,
+  covered: Range,
+  beganAt: Date,
+  counts: ReadCounts,
+): Promise<void> {
+  await trx
+    .insertInto('statement_read')
+    .values({
+      account,
+      covers_from: covered.from,
+      covers_to: covered.to,
+      began_at: beganAt,
+      rows: counts.rows,
+      fresh_rows: counts.fresh,
+      repeated_rows: counts.repeated,
+      chain: counts.chain,
+    })
     .execute();
 }

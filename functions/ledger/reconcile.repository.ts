@@ -17,6 +17,8 @@ export interface Figures {
   readonly shownNotPaid: bigint;
   readonly unbooked: bigint;
   readonly unexplainedRows: number;
+  /** Whether the account's last read forms one chain of balances: where it does not, a row has not shown up yet. */
+  readonly chainWhole: boolean;
 }
 
 /**
@@ -41,6 +43,7 @@ export async function readFigures(
     shown_not_paid: bigint;
     unbooked: bigint;
     unexplained_rows: number;
+    chain_whole: boolean;
   }>`
     select
       ${rowsAt(account, lastSecond)} as last_rows,
@@ -58,7 +61,8 @@ export async function readFigures(
       (select coalesce(sum(case when s.direction = 'in' then s.amount else -s.amount end), 0)::bigint
        from statement_row s join collect_cursor c on c.account = s.account
        where s.account = ${account} and s.row_id > c.booked_through) as unbooked,
-      (select count(*)::int from withdrawal where account = ${account} and state = 'unexplained') as unexplained_rows`.execute(
+      (select count(*)::int from withdrawal where account = ${account} and state = 'unexplained') as unexplained_rows,
+      coalesce((select chain <> 'broken' from statement_read where account = ${account} order by read_id desc limit 1), true) as chain_whole`.execute(
     trx,
   );
   const [found] = rows;
@@ -73,6 +77,7 @@ export async function readFigures(
     shownNotPaid: found.shown_not_paid,
     unbooked: found.unbooked,
     unexplainedRows: found.unexplained_rows,
+    chainWhole: found.chain_whole,
   };
 }
 

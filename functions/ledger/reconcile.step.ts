@@ -33,7 +33,8 @@ export interface AccountReconciliation {
 /**
  * Compares an account's books with its statement, as of the last complete read. What is on its way may stand on either side: a transfer that
  * is booked as paid and not shown yet, one that is shown and whose outcome is still unknown, and rows that are not booked. A drift that
- * stands in two complete reads halts payouts.
+ * stands in two complete reads halts payouts. A read whose balances form no chain counts as incomplete, since a row that the bank shows late drifts
+ * until it is shown.
  *
  * @returns nothing while none of the account's rows is booked, for then its opening balance is not known. An account without a row counts from nothing.
  */
@@ -63,12 +64,13 @@ export async function reconcile(
         unexplainedRows,
         missingWithdrawals,
       };
-      if (complete && drift !== 0n) await haltIfItStands(trx, result, now);
+      const sound = complete && figures.chainWhole;
+      if (sound && drift !== 0n) await haltIfItStands(trx, result, now);
       await insertReconciliation(trx, {
         ...result,
         cycleToken: token,
         at: now,
-        complete,
+        complete: sound,
         detail: {
           booked: booked.toString(),
           paid_not_shown: paidNotShown.toString(),

@@ -40,7 +40,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       account text primary key,
       begins_at timestamptz not null,
       read_through timestamptz not null,
+      resume_at timestamptz,
       reread_on date,
+      rereading jsonb,
       opening_posted boolean not null default false,
       booked_through bigint not null default 0
     )`.execute(db);

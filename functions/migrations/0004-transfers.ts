@@ -20,7 +20,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       state text not null check (
         state in ('planned', 'queued', 'sending', 'succeeded', 'failed', 'unknown', 'held', 'cancelled', 'returned')
       ),
-      held_reason text check (held_reason in ('limit', 'approval', 'seller_debt', 'attempts')),
+      held_reason text check (held_reason in ('limit', 'approval', 'seller_debt', 'attempts', 'unsendable')),
       failed_reason text check (failed_reason in ('funds', 'limit', 'payee', 'maintenance', 'rejected')),
       retry_of bigint references transfer,
       dispatch_number integer not null default 0,
@@ -172,7 +172,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // A person's halt, a drift's halt and the system's own pauses are rows of their own, so that the one never lifts the other.
   await sql`
     create table payout_stop (
-      name text primary key check (name in ('halt_person', 'halt_drift', 'pause_funds', 'pause_maintenance', 'pause_reconciliation')),
+      name text primary key check (name in ('halt_person', 'halt_drift', 'pause_funds', 'pause_limit', 'pause_maintenance', 'pause_reconciliation')),
       active boolean not null,
       reason text not null,
       changed_by text not null,
@@ -182,7 +182,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     insert into payout_stop (name, active, reason, changed_by, changed_at)
     select name, false, '', 'migration', now()
-    from unnest(array['halt_person', 'halt_drift', 'pause_funds', 'pause_maintenance', 'pause_reconciliation']) as name`.execute(
+    from unnest(array['halt_person', 'halt_drift', 'pause_funds', 'pause_limit', 'pause_maintenance', 'pause_reconciliation']) as name`.execute(
     db,
   );
 }

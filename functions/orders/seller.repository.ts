@@ -28,6 +28,8 @@ export interface Approval {
 /** KFTC's messages carry a holder's name as AH20: 20 CP949 bytes. */
 const HOLDER_BYTES_MAX = 20;
 
+const ACCOUNT_NUMBER = /^\d{6,16}$/;
+
 const COLUMNS =
   'seller_id text, name text, fee_bp integer, payout_grouping text, transfer_limit_won bigint, daily_limit_won bigint, bank_code text, number text, key_id text, masked text, fingerprint text, holder text';
 
@@ -35,7 +37,7 @@ const COLUMNS =
  * Adds sellers with payout accounts that count as approved: those of a user's own files and of the demo. Sellers that exist already are left as they
  * are. An account number is encrypted before it reaches the database.
  *
- * @throws when a holder's name does not fit the bank's message: found out here, it can still be mended.
+ * @throws when an account number or a holder's name does not fit the bank's message: found out here, it can still be mended.
  */
 export async function addSellers(
   trx: Transaction<Database>,
@@ -49,6 +51,11 @@ export async function addSellers(
     if (!fitsCp949(holder, HOLDER_BYTES_MAX)) {
       throw new Error(
         `account holder "${holder}" of seller ${seller.sellerId} does not fit ${HOLDER_BYTES_MAX} CP949 bytes; shorten it as the bank does`,
+      );
+    }
+    if (!ACCOUNT_NUMBER.test(accountNumber)) {
+      throw new Error(
+        `account number ${maskAccountNumber(accountNumber)} of seller ${seller.sellerId} is not 6 to 16 digits; write it without hyphens or spaces`,
       );
     }
     const encrypted = vault.encrypt('account-number', accountNumber);

@@ -109,11 +109,19 @@ export class RotatingPool implements PostgresPool {
       this.#ending.add(ending);
     }
     const pool = new pg.Pool(poolOptions(this.#address, login, this.#max));
-    // A connection that breaks while idle is replaced at its next use; without a listener it would end the process.
-    pool.on('error', () => undefined);
+    surviveBrokenConnections(pool);
     this.#current = { login, pool };
     return pool;
   }
+}
+
+/**
+ * A connection that breaks fails the query that is under way on it, or is replaced at its next use. It also emits an error, idle or not, which would
+ * end the process if nobody listened.
+ */
+function surviveBrokenConnections(pool: pg.Pool): void {
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
 }
 
 /** Opens the database as the application, by the login in its secret. */
@@ -136,7 +144,7 @@ export function openDatabase<Tables>(env: DatabaseEnvironment, secrets: Secrets,
 /** Opens a database with a login that is at hand: for migrations, for tests and for the local system's own work. */
 export function openDatabaseAs<Tables>(address: PostgresAddress, login: Login, max = 2): Kysely<Tables> {
   const pool = new pg.Pool(poolOptions(address, login, max));
-  pool.on('error', () => undefined);
+  surviveBrokenConnections(pool);
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }
 

@@ -24,6 +24,17 @@ export async function takeQueued(
     .executeTakeFirst();
 }
 
+/** Holds a queued transfer of which no message can be built. Answers whether it was still queued. */
+export async function holdUnsendable(trx: Transaction<Database>, transferId: bigint): Promise<boolean> {
+  const held = await trx
+    .updateTable('transfer')
+    .set({ state: 'held', held_reason: 'unsendable' })
+    .where('transfer_id', '=', transferId)
+    .where('state', '=', 'queued')
+    .executeTakeFirst();
+  return held.numUpdatedRows === 1n;
+}
+
 export async function stateOf(
   trx: Transaction<Database>,
   transferId: bigint,

@@ -5,8 +5,8 @@ import { insertPostings } from '../ledger/ledger.repository.ts';
 import { holdPosting, type PostedTransfer } from '../ledger/postings.ts';
 import type { Vault } from '../shared/encryption.ts';
 import { won } from '../shared/money.ts';
-import { openAttempt, stateOf, takeQueued, type OpenAttempt } from './claim.repository.ts';
-import { activeStopsLocked } from './stops.repository.ts';
+import { holdUnsendable, openAttempt, stateOf, takeQueued, type OpenAttempt } from './claim.repository.ts';
+import { activeStopsLocked, raiseAlarm } from './stops.repository.ts';
 import type { StopName, Transfer, TransferState } from './transfer.table.ts';
 
 /** How long a claim is its worker's own: longer than the function's 45 s, so that a call in flight is over when it ends, ms. */
@@ -31,13 +31,33 @@ export interface Claim {
 export type ClaimOutcome =
   | { readonly outcome: 'claimed'; readonly claim: Claim }
   | { readonly outcome: 'stopped'; readonly stops: readonly StopName[] }
+  | { readonly outcome: 'unsendable'; readonly reason: string }
   | { readonly outcome: 'not_claimable'; readonly state: TransferState | 'missing' };
+
+/** No message can be built of a transfer, now or ever again, until somebody has mended what it says. */
+class Unsendable extends Error {
+  override readonly name = 'Unsendable';
+}
 
 /**
  * Claims a queued transfer: token, attempt, held amount and stored message commit together, before the bank hears of anything. Whoever comes
- * second finds another state than `queued`.
+ * second finds another state than `queued`. One of which no message can be built is held for a person: its message would come back for ever.
  */
 export async function claim(context: ClaimContext, transferId: bigint, now: Date): Promise<ClaimOutcome> {
+  try {
+    return await claimQueued(context, transferId, now);
+  } catch (error) {
+    if (!(error instanceof Unsendable)) throw error;
+    const reason = String(error.cause);
+    await context.db.transaction().execute(async (trx) => {
+      if (await holdUnsendable(trx, transferId))
+        await raiseAlarm(trx, 'transfer_unsendable', { transferId, reason }, now);
+    });
+    return { outcome: 'unsendable', reason };
+  }
+}
+
+async function claimQueued(context: ClaimContext, transferId: bigint, now: Date): Promise<ClaimOutcome> {
   return await context.db.transaction().execute(async (trx) => {
     const stops = await activeStopsLocked(trx);
     if (stops.length > 0) return { outcome: 'stopped', stops };
@@ -55,7 +75,7 @@ export async function claim(context: ClaimContext, transferId: bigint, now: Date
       account: context.payoutAccount,
     };
     await insertPostings(trx, [holdPosting(posted)], now);
-    const prepared = context.bank.prepareTransfer(orderOf(context, transfer, attempt, now));
+    const prepared = prepare(context, transfer, attempt, now);
     await journal(trx, context.vault, [
       {
         part: 'request',
@@ -71,6 +91,21 @@ export async function claim(context: ClaimContext, transferId: bigint, now: Date
     ]);
     return { outcome: 'claimed', claim: { posted, token: transfer.token, prepared, claimedAt: now } };
   });
+}
+
+function prepare(
+  context: ClaimContext,
+  transfer: Transfer,
+  attempt: OpenAttempt,
+  now: Date,
+): PreparedTransfer {
+  try {
+    return context.bank.prepareTransfer(orderOf(context, transfer, attempt, now));
+  } catch (error) {
+    throw new Unsendable(`no message can be built of transfer ${transfer.transfer_id.toString()}`, {
+      cause: error,
+    });
+  }
 }
 
 function orderOf(context: ClaimContext, transfer: Transfer, attempt: OpenAttempt, now: Date): TransferOrder {

@@ -4,6 +4,8 @@ import { queueWaiting } from './dispatch.repository.ts';
 import { activeStops } from './stops.repository.ts';
 
 const PAGE = 500;
+/** Messages of one cycle. What is left goes in the next: settling takes them one by one, and a queue that is too long goes stale. */
+const MESSAGES_MAX = 2000;
 
 export interface DispatchOutcome {
   readonly dispatched: number;
@@ -20,13 +22,13 @@ export async function dispatch(context: CycleContext): Promise<DispatchOutcome> 
   let notTaken = 0;
   if ((await activeStops(db)).length > 0) return { dispatched, notTaken };
   const stale = new Date(now.getTime() - settings.cycleMs);
-  for (;;) {
-    if (!hasTime()) return { dispatched, notTaken };
+  while (dispatched < MESSAGES_MAX && hasTime()) {
+    const limit = Math.min(PAGE, MESSAGES_MAX - dispatched);
     const page = await db.transaction().execute(async (trx) => {
       await fence(trx, token);
-      return await queueWaiting(trx, now, stale, PAGE);
+      return await queueWaiting(trx, now, stale, limit);
     });
-    if (page.length === 0) return { dispatched, notTaken };
+    if (page.length === 0) break;
     // Committed first: a message that arrives before its row says `queued` would be acknowledged and lost.
     const sent = await queue.dispatch(
       page
@@ -39,6 +41,7 @@ export async function dispatch(context: CycleContext): Promise<DispatchOutcome> 
     );
     dispatched += page.length;
     notTaken += sent.notTaken;
-    if (page.length < PAGE) return { dispatched, notTaken };
+    if (page.length < limit) break;
   }
+  return { dispatched, notTaken };
 }

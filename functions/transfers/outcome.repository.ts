@@ -5,7 +5,7 @@ import { insertPostings } from '../ledger/ledger.repository.ts';
 import { holdPosting, postPosting, voidPosting, type PostedTransfer } from '../ledger/postings.ts';
 import { won } from '../shared/money.ts';
 import { assertRows } from '../shared/postgres.ts';
-import { haltOnDrift } from './stops.repository.ts';
+import { haltOnDrift, raiseAlarm } from './stops.repository.ts';
 import type { EvidenceVerdict, Transfer, TransferAttempt } from './transfer.table.ts';
 
 export interface Evidence {
@@ -269,6 +269,30 @@ export async function cancelUnsent(trx: Transaction<Database>, transferId: bigin
 }
 
 /**
+ * A planned transfer that was in flight until now waits when its seller may owe: it escaped whoever held the seller's others, and its own orders may be
+ * unpaid by now. Release frees it when the balance covers it. The seller is locked, so that a reversal at this moment comes before or after.
+ */
+async function holdIfSellerMayOwe(
+  trx: Transaction<Database>,
+  { transferId, sellerId }: PostedTransfer,
+): Promise<void> {
+  if (sellerId === null) return;
+  const seller = await trx
+    .selectFrom('seller')
+    .select('may_owe')
+    .where('seller_id', '=', sellerId)
+    .forShare()
+    .executeTakeFirstOrThrow();
+  if (!seller.may_owe) return;
+  await trx
+    .updateTable('transfer')
+    .set({ state: 'held', held_reason: 'seller_debt' })
+    .where('transfer_id', '=', transferId)
+    .where('state', '=', 'planned')
+    .execute();
+}
+
+/**
  * Hands a claimed transfer back because the bank has surely heard nothing. Fenced: if the claim is no longer this worker's, nothing changes.
  *
  * @returns whether it was handed back.
@@ -293,7 +317,7 @@ export async function handBackUnsent(
     .where('attempt_id', '=', posted.attemptId)
     .execute();
   await insertPostings(trx, [voidPosting(posted)], at);
-  await recordEarlierSuccess(trx, posted.transferId, at);
+  if (!(await recordEarlierSuccess(trx, posted.transferId, at))) await holdIfSellerMayOwe(trx, posted);
   return true;
 }
 
@@ -362,5 +386,12 @@ export async function recordProvenEnd(
       .where('transfer_id', '=', posted.transferId)
       .execute();
   }
-  return (await recordEarlierSuccess(trx, posted.transferId, at)) ? 'succeeded_before' : 'ended';
+  if (await recordEarlierSuccess(trx, posted.transferId, at)) return 'succeeded_before';
+  const { transferId, sellerId, amount } = posted;
+  if (proven.end === 'failed')
+    await raiseAlarm(trx, 'transfer_failed', { transferId, sellerId, amount, cause: proven.cause }, at);
+  else if (proven.thenHold)
+    await raiseAlarm(trx, 'transfer_out_of_attempts', { transferId, sellerId, amount }, at);
+  else await holdIfSellerMayOwe(trx, posted);
+  return 'ended';
 }

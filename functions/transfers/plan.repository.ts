@@ -4,6 +4,7 @@ import type { Database } from '../database.ts';
 import { won, type BasisPoints } from '../shared/money.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
 import type { PayableSeller, PlannedTransfer } from './plan.ts';
+import type { Transfer } from './transfer.table.ts';
 
 /** What planning needs to know of sellers: rates, limits, whether an account is approved, what was planned today, and who may owe. */
 export async function readSellers(
@@ -47,12 +48,30 @@ export async function readSellers(
   );
 }
 
+/**
+ * Those orders that a live transfer pays out. The caller holds the orders' locks. What is paid anew by a deposit meanwhile is planned by nobody: if the
+ * transfer succeeds, that deposit makes up the debt; if it fails, its retry pays the order; if it is absent, it is sent again.
+ */
+export async function readOrdersPaidOut(
+  trx: Transaction<Database>,
+  orderIds: readonly bigint[],
+): Promise<Set<bigint>> {
+  if (orderIds.length === 0) return new Set();
+  const { rows } = await sql<{ order_id: bigint }>`
+    select order_id from transfer_item where live and order_id = any(${orderIds.map(String)}::bigint[])`.execute(
+    trx,
+  );
+  return new Set(rows.map((row) => row.order_id));
+}
+
 const TRANSFER_COLUMNS =
   'n integer, seller_id text, amount bigint, fee bigint, held_reason text, retry_of bigint, deposited_at timestamptz';
 
 /**
  * Writes planned transfers with their orders and a snapshot of where they pay to. The planned row is the outbox: dispatch finds it, whatever
  * becomes of this process. A seller whose account was retired since it was read has its transfers held for approval.
+ *
+ * @throws when a transfer was not written as planned: its orders must not be joined to another's amount.
  */
 export async function insertTransfers(
   trx: Transaction<Database>,
@@ -69,7 +88,7 @@ export async function insertTransfers(
     retry_of: transfer.retryOf ?? null,
     deposited_at: transfer.depositedAt,
   }));
-  const { rows: inserted } = await sql<{ transfer_id: bigint }>`
+  const { rows: inserted } = await sql<Pick<Transfer, 'transfer_id' | 'seller_id' | 'amount' | 'fee'>>`
     insert into transfer (kind, seller_id, amount, fee, payout_account_id, bank_code, account_number_ciphertext, account_number_key_id,
       account_number_masked, account_holder, queue_group, state, held_reason, retry_of, planned_at, deposited_at)
     select 'payout', r.seller_id, r.amount, r.fee, p.payout_account_id, p.bank_code, p.account_number_ciphertext, p.account_number_key_id,
@@ -79,17 +98,22 @@ export async function insertTransfers(
     left join payout_account p on p.seller_id = r.seller_id and p.state = 'approved'
     cross join lateral (select case when p.payout_account_id is null then 'approval' else r.held_reason end as held_reason) h
     order by r.n
-    returning transfer_id`.execute(trx);
+    returning transfer_id, seller_id, amount, fee`.execute(trx);
   assertRows('transfers planned', inserted.length, planned.length);
-  const ids = inserted.map((row) => row.transfer_id).sort((a, b) => (a < b ? -1 : 1));
-  const items = planned.flatMap((transfer, index) =>
-    transfer.items.map((item) => ({
-      transfer_id: ids[index],
+  const items = planned.flatMap((transfer, index) => {
+    const row = inserted[index];
+    if (row?.seller_id !== transfer.sellerId || row.amount !== transfer.amount || row.fee !== transfer.fee) {
+      throw new Error(
+        `transfer ${row?.transfer_id.toString() ?? 'none'} of seller ${transfer.sellerId} was written otherwise than planned; nothing is kept`,
+      );
+    }
+    return transfer.items.map((item) => ({
+      transfer_id: row.transfer_id,
       order_id: item.orderId,
       amount: item.amount,
       fee: item.fee,
-    })),
-  );
+    }));
+  });
   await sql`
     insert into transfer_item (transfer_id, order_id, amount, fee)
     select transfer_id, order_id, amount, fee

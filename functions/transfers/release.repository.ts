@@ -9,7 +9,7 @@ export async function duePauses(trx: Transaction<Database>, now: Date) {
     .selectFrom('payout_stop')
     .select(['name', 'retry_at'])
     .where('active', '=', true)
-    .where('name', 'in', ['pause_funds', 'pause_maintenance'])
+    .where('name', 'in', ['pause_funds', 'pause_limit', 'pause_maintenance'])
     .where('retry_at', '<=', now)
     .execute();
   return due.map((pause) => pause.name);
@@ -78,7 +78,10 @@ export async function readDebtors(
   return debtors;
 }
 
-/** Transfers that wait for a debt and that what is free covers, each with all older ones of its seller; oldest first. */
+/**
+ * Transfers that wait for a debt and that what is free covers, each with all older ones of its seller; oldest first. One with an order that is not paid
+ * any more is left out: it would pay that order with the others' money.
+ */
 export async function readCovered(
   trx: Transaction<Database>,
   free: readonly { readonly seller_id: string; readonly free: bigint }[],
@@ -87,7 +90,9 @@ export async function readCovered(
   const { rows: covered } = await sql<Waiting>`
     with waiting as (
       select transfer_id, seller_id, sum(amount) over (partition by seller_id order by transfer_id) as up_to_here
-      from transfer where state = 'held' and held_reason = 'seller_debt'
+      from transfer h where state = 'held' and held_reason = 'seller_debt' and not exists (
+        select from transfer_item i join shop_order o on o.order_id = i.order_id
+        where i.transfer_id = h.transfer_id and i.live and o.state <> 'paid')
     )
     select t.transfer_id, t.seller_id, t.amount
     from waiting w
@@ -146,6 +151,7 @@ export interface RetryableTransfer {
 export async function readRetryable(
   trx: Transaction<Database>,
   payoutAccount: string,
+  today: string,
   limit: number,
 ): Promise<RetryableTransfer[]> {
   const { rows: failed } = await sql<RetryableTransfer>`
@@ -158,6 +164,10 @@ export async function readRetryable(
       and (
         (t.failed_reason = 'funds' and t.amount <= ${lastBalance(payoutAccount)}
           and not exists (select from payout_stop where name = 'pause_funds' and active))
+        or (t.failed_reason = 'limit'
+          and not exists (select from payout_stop where name = 'pause_limit' and active)
+          and not exists (select from transfer_attempt a where a.transfer_id = t.transfer_id and a.bank_date >= ${today})
+          and not exists (select from transfer b where b.transfer_id = t.retry_of and b.failed_reason = 'limit'))
         or (t.failed_reason = 'maintenance' and not exists (select from payout_stop where name = 'pause_maintenance' and active))
         or (t.failed_reason = 'payee' and exists (
           select from payout_account p

@@ -64,6 +64,8 @@ async function resume(
       (await endPause(trx, name, now, 'the bank answers again'))
     )
       resumed.push(name);
+    if (name === 'pause_limit' && (await endPause(trx, name, now, "the day of the bank's limit is over")))
+      resumed.push(name);
     if (
       name === 'pause_funds' &&
       (await hasFunds(trx, settings.payoutAccount)) &&
@@ -126,12 +128,13 @@ async function decide(
 }
 
 /**
- * Transfers that failed for a cause that is cleared are followed by new ones: the account is funded again, the bank has reopened, the seller has another
- * approved account. A refusal of any other kind waits for a person, and so does a transfer whose retry was cancelled. Orders that were unpaid since, or
+ * Transfers that failed for a cause that is cleared are followed by new ones: the account is funded again, the day of the bank's limit is over, the bank has
+ * reopened, the seller has another approved account. A refusal of any other kind waits for a person, and so does a transfer that the limit has refused on two
+ * days, since it may be one that no day lets through, and one whose retry was cancelled. Orders that were unpaid since, or
  * planned anew, are left out.
  */
 async function retryFailed(trx: Trx<Database>, { now, settings }: CycleContext): Promise<number> {
-  const failed = await readRetryable(trx, settings.payoutAccount, PAGE);
+  const failed = await readRetryable(trx, settings.payoutAccount, kstDate(now), PAGE);
   if (failed.length === 0) return 0;
   // Locked, so that whoever takes an order's deposit away at this moment is either seen here or sees the new transfer.
   const items = await lockItemsToBePaid(

@@ -1,5 +1,6 @@
-import type { Bank, SendOutcome, SendResult } from '../bank/bank.ts';
+import type { Bank, FailureCause, SendOutcome, SendResult } from '../bank/bank.ts';
 import { journal } from '../bank/bank-message.repository.ts';
+import { addDays, kstDate, kstMidnight } from '../bank/kst.ts';
 import type { Database } from '../database.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Trx } from '../shared/postgres.ts';
@@ -18,6 +19,9 @@ import type { StopName, TransferState } from './transfer.table.ts';
 /** No byte is written to the bank later than this after the claim, ms: the call's 20 s then still end long before the lease's 90 s. */
 const WRITE_WITHIN_MS = 20_000;
 
+/** An outcome whose record was lost with its connection is recorded again while the claim is younger than this, ms: the function ends at 45 s. */
+const RECORD_AGAIN_WITHIN_MS = 30_000;
+
 /** How long a pause lasts at least before it is looked at again, ms. */
 const PAUSE_MS = 10 * 60_000;
 
@@ -31,6 +35,7 @@ export type SettleOutcome =
   | { readonly outcome: 'succeeded' | 'unknown' | 'handed_back'; readonly code: string }
   | { readonly outcome: 'late'; readonly known: SuccessOutcome | 'evidence_kept' }
   | { readonly outcome: 'stopped'; readonly stops: readonly StopName[] }
+  | { readonly outcome: 'unsendable'; readonly reason: string }
   | { readonly outcome: 'not_claimable'; readonly state: TransferState | 'missing' };
 
 /**
@@ -48,7 +53,20 @@ export async function settle(context: SettleContext, transferId: bigint): Promis
     performance.now() - began < WRITE_WITHIN_MS &&
     context.clock.now().getTime() - own.claimedAt.getTime() < WRITE_WITHIN_MS;
   const sent = await context.bank.sendTransfer(own.prepared, mayStillWrite);
-  return await record(context, own, sent);
+  try {
+    return await record(context, own, sent);
+  } catch (error) {
+    if (!isConnectionLost(error) || performance.now() - began >= RECORD_AGAIN_WITHIN_MS) throw error;
+    // Harmless if the first has committed all the same: it is fenced by the claim's token, and a success is known once.
+    return await record(context, own, sent);
+  }
+}
+
+/** SQLSTATE classes 08 (connection) and 57P (the server ends us), Node's own codes, and the driver's words. */
+function isConnectionLost(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string') return /^(08|57P|E)/.test(code);
+  return error instanceof Error && /connection/i.test(error.message);
 }
 
 async function record(context: SettleContext, own: Claim, sent: SendResult): Promise<SettleOutcome> {
@@ -110,12 +128,21 @@ async function pauseFor(
   transferId: bigint,
   at: Date,
 ): Promise<void> {
-  if (failed.cause !== 'funds' && failed.cause !== 'maintenance') return;
+  const pause = pauseOf(failed.cause, at);
+  if (pause === undefined) return;
   await raiseStop(trx, {
-    name: failed.cause === 'funds' ? 'pause_funds' : 'pause_maintenance',
+    ...pause,
     reason: `the bank answered ${failed.code} to transfer ${transferId.toString()}`,
     by: 'system',
     at,
-    retryAt: new Date(at.getTime() + PAUSE_MS),
   });
+}
+
+/** The limit of a day is over when the next one begins in Korea. */
+function pauseOf(cause: FailureCause, at: Date): { name: StopName; retryAt: Date } | undefined {
+  const soon = new Date(at.getTime() + PAUSE_MS);
+  if (cause === 'funds') return { name: 'pause_funds', retryAt: soon };
+  if (cause === 'maintenance') return { name: 'pause_maintenance', retryAt: soon };
+  if (cause === 'limit') return { name: 'pause_limit', retryAt: kstMidnight(addDays(kstDate(at), 1)) };
+  return undefined;
 }

@@ -17,7 +17,10 @@ export async function activeStops(db: Kysely<Database>): Promise<StopName[]> {
   return rows.map((row) => row.name);
 }
 
-/** Raises a stop. One that stands keeps its first reason. */
+/** Pauses that the bank's answers cause. One means that nobody is paid for a while, so that a person is told. */
+const BANK_PAUSES: readonly StopName[] = ['pause_funds', 'pause_limit', 'pause_maintenance'];
+
+/** Raises a stop. One that stands keeps its first reason, and its one alarm. */
 export async function raiseStop(
   trx: Transaction<Database>,
   stop: { name: StopName; reason: string; by: string; at: Date; retryAt?: Date },
@@ -34,13 +37,17 @@ export async function raiseStop(
     .where('name', '=', stop.name)
     .where('active', '=', false)
     .executeTakeFirst();
-  return raised.numUpdatedRows === 1n;
+  if (raised.numUpdatedRows === 0n) return false;
+  const { name, reason, retryAt } = stop;
+  if (BANK_PAUSES.includes(name))
+    await raiseAlarm(trx, 'payouts_paused', { pause: name, reason, retryAt }, stop.at);
+  return true;
 }
 
 /** Ends a pause of the system's own; a halt is ended by a person only, elsewhere. */
 export async function endPause(
   trx: Transaction<Database>,
-  name: 'pause_funds' | 'pause_maintenance' | 'pause_reconciliation',
+  name: 'pause_funds' | 'pause_limit' | 'pause_maintenance' | 'pause_reconciliation',
   at: Date,
   reason: string,
 ): Promise<boolean> {

@@ -4,7 +4,11 @@ import type { FailureCause } from '../bank/bank.ts';
 export type TransferState =
   'planned' | 'queued' | 'sending' | 'succeeded' | 'failed' | 'unknown' | 'held' | 'cancelled' | 'returned';
 
-export type HeldReason = 'limit' | 'approval' | 'seller_debt' | 'attempts';
+/**
+ * What a held transfer waits for: a person who looks at its limit, an approved account, a debt to be made up, a person after too many attempts, or a
+ * person who mends what no bank message could be built of.
+ */
+export type HeldReason = 'limit' | 'approval' | 'seller_debt' | 'attempts' | 'unsendable';
 
 /** An intent to pay, unique for what it pays. The row, not the queue's message, decides what is done. */
 export interface TransferTable {
@@ -102,7 +106,7 @@ export interface BankMessageTable {
 }
 
 export type StopName =
-  'halt_person' | 'halt_drift' | 'pause_funds' | 'pause_maintenance' | 'pause_reconciliation';
+  'halt_person' | 'halt_drift' | 'pause_funds' | 'pause_limit' | 'pause_maintenance' | 'pause_reconciliation';
 
 /** While one is active no transfer is claimed. */
 export interface PayoutStopTable {

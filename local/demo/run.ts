@@ -71,6 +71,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
   if (locked.outcome === 'taken') return { outcome: 'folder_taken', pid: locked.pid };
   let system: LocalSystem | undefined;
   try {
+    options.say('Starting the database, the queue, the bank and the functions …');
     system = await startSystem({
       folder: options.folder,
       clock: systemClock,

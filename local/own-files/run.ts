@@ -94,6 +94,9 @@ export async function runOwnFiles(options: OwnFilesOptions): Promise<OwnFilesOut
   if ('outcome' in files) return { outcome: 'bad_file', message: files.message };
   const [first] = files.statement.rows;
   if (first === undefined) throw new Error('a statement without rows is refused by its reader');
+  options.say(
+    `${files.orders.length} orders and ${files.statement.rows.length} statement rows read. Starting the database, the queue, the bank and the functions …`,
+  );
   warnOfGaps(files.statement, options.say);
 
   const folder = await mkdtemp(join(tmpdir(), 'smart-transfer-'));

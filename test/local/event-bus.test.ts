@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import { startEventBus, type LocalEventBus, type PublishedEvent } from '../../local/event-bus.ts';
 
 interface Answer {
@@ -28,6 +29,31 @@ describe('local event bus', () => {
 
   const put = (...entries: object[]) => call(JSON.stringify({ Entries: entries }));
   const entry = { Source: 'smart-transfer', DetailType: 'order.paid', Detail: '{"order":"1"}' };
+
+  it("takes an event from the SDK's own client, found by its endpoint variable", async () => {
+    const names = [
+      'AWS_ENDPOINT_URL_EVENTBRIDGE',
+      'AWS_REGION',
+      'AWS_ACCESS_KEY_ID',
+      'AWS_SECRET_ACCESS_KEY',
+    ] as const;
+    const before = names.map((name) => process.env[name]);
+    const values = [bus.endpoint, 'ap-northeast-2', 'local', 'local'];
+    names.forEach((name, index) => (process.env[name] = values[index] ?? ''));
+    const client = new EventBridgeClient({});
+    try {
+      const answer = await client.send(new PutEventsCommand({ Entries: [entry] }));
+      assert.equal(answer.FailedEntryCount, 0);
+      assert.equal(answer.Entries?.[0]?.EventId, seen[0]?.event.id);
+    } finally {
+      client.destroy();
+      names.forEach((name, index) => {
+        const value = before[index];
+        if (value === undefined) Reflect.deleteProperty(process.env, name);
+        else process.env[name] = value;
+      });
+    }
+  });
 
   it('accepts an event and hands it on as a rule would', async () => {
     const { status, answer } = await put({

@@ -111,6 +111,38 @@ describe('a question to Open Banking', () => {
       assert.deepEqual(answer.rows, [expected]);
     });
 
+    it('shows texts as PostgreSQL can store them: no U+0000, no half of a character, at most 100', async () => {
+      const broken = {
+        ...ROW,
+        tran_type: 'a\u0000b',
+        print_content: '김\ud83d구매',
+        branch_name: '가'.repeat(5000),
+      };
+      const made = await server((outgoing) => reply(outgoing, 200, page([broken])));
+      const answer = await testBank(made.url, noon).listTransactions(request);
+      assert.equal(answer.outcome, 'page');
+      const [row] = answer.rows;
+      assert.deepEqual([row?.kind, row?.text, row?.branch], ['a b', '김\ufffd구매', '가'.repeat(100)]);
+    });
+
+    it('names a code as PostgreSQL can store it', async () => {
+      assert.equal(await detailOf({ rsp_code: 'A0\u00009\ud83d' }), 'unavailable: A0 9\ufffd');
+      assert.match(await detailOf(page([{ ...ROW, tran_amt: '1\u0000' }])), /tran_amt is "1 ", expected/);
+    });
+
+    it('quotes no object of an answer that it cannot read, since it could hold an account number', async () => {
+      const secret = { account_num: '11012345678' };
+      const details = [
+        await detailOf(page([{ ...ROW, tran_amt: secret }])),
+        await detailOf(page([{ ...ROW, tran_amt: [secret] }])),
+        await detailOf({ rsp_code: secret }),
+        await detailOf([secret]),
+      ];
+      for (const detail of details) assert.doesNotMatch(detail, /11012345678/);
+      assert.match(details[0]!, /^unavailable: res_list.0.tran_amt is an object: /);
+      assert.match(details[1]!, /^unavailable: res_list.0.tran_amt is a list: /);
+    });
+
     it('takes the text from printed_content too, and does without what is optional', async () => {
       const rest = { ...ROW, print_content: undefined, branch_name: undefined, tran_type: null };
       const row = { ...rest, printed_content: '다른칸', inout_type: '지급' };

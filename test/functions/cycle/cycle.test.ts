@@ -226,6 +226,78 @@ describe('a cycle', () => {
     ]);
   });
 
+  describe('that reads earlier days again', () => {
+    /** An account that is read, whose earlier two days are to be read again, and a new deposit. */
+    const threeDays = async () => {
+      await run('10:00:00');
+      await test.owner
+        .updateTable('collect_cursor')
+        .set({ begins_at: at('00:00:00', '2026-03-01'), reread_on: '2026-03-09' })
+        .execute();
+      await order('홍길동0420');
+      statement.in(10_000n, '홍길동0420', at('10:02:00'));
+    };
+
+    it('books, expires and pays what is new before it, however long it takes', async () => {
+      await threeDays();
+      const done: number[] = [];
+      bank.beforePage = async (count) => {
+        if (bank.requests[count - 1]!.from < at('00:00:00')) done.push(queue.dispatched.length);
+        await Promise.resolve();
+        return undefined;
+      };
+      assert.equal((await run('10:05:00')).dispatched, 1);
+      assert.deepEqual(done, [1, 1]);
+    });
+
+    it('leaves them time: half of it behind new rows, a quarter behind earlier ones', async () => {
+      await threeDays();
+      const left = [1, 0.9, 0.4];
+      const asked = bank.requests.length;
+      const hasTime = (leave = 0) => (left[bank.requests.length - asked] ?? 0.2) > leave;
+      const summary = await run('10:05:00', { hasTime });
+      assert.deepEqual([summary.ended, summary.matched, summary.dispatched], ['complete', 1, 1]);
+      assert.equal(bank.requests.length - asked, 3);
+      const cursor = () => test.db.selectFrom('collect_cursor').selectAll().executeTakeFirstOrThrow();
+      assert.equal((await cursor()).rereading?.next, at('00:00:00').toISOString());
+      await run('10:10:00');
+      assert.deepEqual([(await cursor()).rereading, (await cursor()).reread_on], [null, '2026-03-10']);
+    });
+
+    it('books in the same cycle what it finds', async () => {
+      await threeDays();
+      statement.rows.unshift({
+        ...statement.rows[0]!,
+        text: '아무개',
+        occurredAt: at('12:00:00', '2026-03-09'),
+      });
+      const summary = await run('10:05:00');
+      assert.deepEqual([summary.rows_collected, summary.deposits], [2, 2]);
+    });
+
+    it('names that the bank did not answer, and does the rest', async () => {
+      await threeDays();
+      bank.beforePage = (_count, request) => (request.from < at('00:00:00') ? refusal() : undefined);
+      const summary = await run('10:05:00');
+      assert.deepEqual(summary.failures, [
+        { step: `reread ${ACCOUNT}`, error: 'the bank did not answer: ECONNREFUSED' },
+      ]);
+      assert.equal(summary.dispatched, 1);
+    });
+
+    it('raises one alarm a cycle for a row that cannot be booked', async () => {
+      await threeDays();
+      await sql`
+        create function refuse() returns trigger language plpgsql as $$
+        begin raise exception 'trouble'; end $$`.execute(test.owner);
+      await sql`create trigger refuse before insert on deposit for each row execute function refuse()`.execute(
+        test.owner,
+      );
+      assert.deepEqual((await run('10:05:00')).failures, [{ step: `book ${ACCOUNT}`, error: 'trouble' }]);
+      assert.equal((await test.db.selectFrom('alarm').select('name').execute()).length, 1);
+    });
+  });
+
   it('says that its time was out', async () => {
     statement.in(5n, '아무개', at('10:00:00'));
     assert.equal((await run('10:05:00', { hasTime: () => false })).ended, 'out_of_time');

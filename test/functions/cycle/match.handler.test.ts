@@ -96,6 +96,30 @@ describe('the matcher function', () => {
     assert.deepEqual(await cycles(), known);
   });
 
+  it('ends at once, too, while another cycle holds the lease locked', async () => {
+    const known = await cycles();
+    await sql`
+      create function locked() returns trigger language plpgsql as $$
+      begin raise exception using errcode = '55P03', message = 'canceling statement due to lock timeout'; end $$`.execute(
+      test.owner,
+    );
+    await sql`create trigger locked before update on lease for each row execute function locked()`.execute(
+      test.owner,
+    );
+    try {
+      assert.deepEqual(await handler({}, lambda), { ended: 'overlap' });
+    } finally {
+      await sql`drop trigger locked on lease`.execute(test.owner);
+    }
+    assert.deepEqual(await cycles(), known);
+  });
+
+  it('begins nothing that could take longer than is left: a bank call to its limit, and the record', async () => {
+    const result = await handler({}, { ...lambda, getRemainingTimeInMillis: () => 29_000 });
+    assert.equal(result.ended, 'out_of_time');
+    assert.deepEqual('failures' in result && result.failures, []);
+  });
+
   it('holds its lease for longer than it may run', async () => {
     await sql`create table lease_log (ends_at timestamptz)`.execute(test.owner);
     await sql`

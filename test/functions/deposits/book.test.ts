@@ -58,6 +58,19 @@ describe('booking', () => {
     );
   };
 
+  /** Makes the database refuse deposits with a text, whatever becomes of them. */
+  const breakAlways = async (text: string) => {
+    await sql`
+      create function break_always() returns trigger language plpgsql as $$
+      begin
+        if new.text = ${sql.lit(text)} then raise exception 'trouble'; end if;
+        return new;
+      end $$`.execute(test.owner);
+    await sql`create trigger break_always before insert on deposit for each row execute function break_always()`.execute(
+      test.owner,
+    );
+  };
+
   /** `count` orders of one seller, and the deposits that pay them, one a second. */
   const paidOrders = async (count: number, seller = { feeBp: 100 }) => {
     const sellerId = await addSeller(test.db, seller);
@@ -414,6 +427,16 @@ describe('booking', () => {
       assert.equal(imbalance(balances), 0n);
     });
 
+    it('raises an alarm that names the row when even that cannot be booked', async () => {
+      const { rowIds } = await paidOrders(3);
+      await breakAlways('구매자1001');
+      await assert.rejects(bookNow(), { code: 'P0001' });
+      assert.deepEqual(await reasons(), ['matched']);
+      const alarms = await test.db.selectFrom('alarm').select(['name', 'detail']).execute();
+      const detail = { row_id: rowIds[1]!.toString(), code: 'P0001' };
+      assert.deepEqual(alarms, [{ name: 'row_not_booked', detail }]);
+    });
+
     it('is booked whole when it fails only once', async () => {
       const { orderIds } = await paidOrders(4);
       await sql`create sequence failures`.execute(test.owner);
@@ -442,6 +465,7 @@ describe('booking', () => {
         await paidOrders(3);
         await breakOn('구매자1001', code);
         await assert.rejects(bookNow(), { code });
+        assert.deepEqual(await test.db.selectFrom('alarm').select('name').execute(), []);
         assert.deepEqual(
           (await deposits()).filter((deposit) => deposit.state !== 'matched'),
           [],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomQueryId } from '../../../functions/bank/bank-tran-id.ts';
 import { createOpenBanking } from '../../../functions/bank/openbanking.client.ts';
 import { book } from '../../../functions/deposits/book.step.ts';
-import { collect } from '../../../functions/deposits/collect.step.ts';
+import { collect, rereadEarlier } from '../../../functions/deposits/collect.step.ts';
 import { reconcile } from '../../../functions/ledger/reconcile.step.ts';
 import { won } from '../../../functions/shared/money.ts';
 import { startBankSimulator } from '../../../local/bank-simulator/bank-simulator.ts';
@@ -61,7 +61,8 @@ describe('collecting from a bank that shows rows late, twice and out of order, a
             simulator.deposit({ account: ACCOUNT, amount, text: `구매자${n % 3}`, at: occurredAt });
           }
           const context = await cycleAt(test, now, { bank });
-          await collect(context, ACCOUNT);
+          const read = await collect(context, ACCOUNT);
+          if (read.outcome === 'complete' && read.read) await rereadEarlier(context, ACCOUNT, read.read);
           await book(context, ACCOUNT);
           now = later(now, minutes(5));
         }

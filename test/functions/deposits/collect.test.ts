@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { CycleContext } from '../../../functions/cycle/cycle-context.ts';
 import { LeaseLost, takeLease } from '../../../functions/cycle/lease.ts';
-import { collect } from '../../../functions/deposits/collect.step.ts';
+import { collect, rereadEarlier } from '../../../functions/deposits/collect.step.ts';
 import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
@@ -27,12 +27,19 @@ describe('collecting', () => {
   });
 
   const now = at('10:00:00');
+  /** Reads what is new and then, where that was complete, earlier days again, as a cycle does. */
   const read = async (
     bank: ScriptedBank,
     when = now,
     overrides: Partial<CycleContext> = {},
     prove?: string,
-  ) => await collect(await cycleAt(test, when, { bank, ...overrides, settings: {} }), ACCOUNT, prove);
+  ) => {
+    const context = await cycleAt(test, when, { bank, ...overrides, settings: {} });
+    const { read: recent, ...collected } = { read: undefined, ...(await collect(context, ACCOUNT)) };
+    if (recent === undefined) return collected;
+    const { fresh } = await rereadEarlier(context, ACCOUNT, recent, prove);
+    return { ...collected, fresh: collected.fresh + fresh };
+  };
   const storedTexts = async () =>
     (await test.db.selectFrom('statement_row').select('text').orderBy('row_id').execute()).map(
       (row) => row.text,
@@ -102,17 +109,73 @@ describe('collecting', () => {
     assert.equal((await collect(await cycleAt(test, now, { bank }), 'another')).fresh, 3);
   });
 
-  it('keeps nothing of a range of which the bank refuses the second page', async () => {
+  it('keeps nothing of a range of which the bank refuses the first page', async () => {
+    const bank = new ScriptedBank(rowsAMinute(30));
+    bank.beforePage = () => refusal();
+    const outcome = await read(bank);
+    assert.deepEqual([outcome.outcome, outcome.fresh], ['refused', 0]);
+    assert.deepEqual((await cursor()).read_through, at('00:00:00'));
+    assert.deepEqual(await reads(), []);
+  });
+
+  it('keeps what lies before the last second that it has read, where the bank refuses the next page', async () => {
     const bank = new ScriptedBank(rowsAMinute(30));
     bank.pageRows = 10;
     bank.beforePage = (count) => (count === 2 ? refusal() : undefined);
     const outcome = await read(bank);
-    assert.equal(outcome.outcome, 'refused');
-    assert.equal(outcome.fresh, 0);
-    assert.deepEqual(await storedTexts(), []);
-    assert.deepEqual((await cursor()).read_through, at('00:00:00'));
+    assert.deepEqual([outcome.outcome, outcome.fresh], ['refused', 9]);
+    assert.deepEqual((await cursor()).read_through, at('09:38:59'));
     assert.deepEqual(await reads(), []);
+    assert.equal((await read(bank, at('10:05:00'))).fresh, 21);
+    assert.deepEqual(
+      await storedTexts(),
+      rowsAMinute(30).map((row) => row.text),
+    );
+    assert.deepEqual((await cursor()).resume_at, null);
+  });
+
+  it('keeps nothing of a range that breaks off within one second', async () => {
+    const statement = new Statement();
+    for (let n = 0; n < 30; n += 1) statement.in(10n, `row ${n}`, at('00:00:00'));
+    const bank = new ScriptedBank(statement.rows);
+    bank.pageRows = 10;
+    bank.beforePage = (count) => (count === 2 ? refusal() : undefined);
+    assert.equal((await read(bank)).fresh, 0);
     assert.equal((await read(bank, at('10:05:00'))).fresh, 30);
+  });
+
+  it('gets on with a bank that is so slow that a cycle reads two pages', async () => {
+    const rows = rowsAMinute(120, at('07:00:00'));
+    const bank = new ScriptedBank(rows);
+    bank.pageRows = 5;
+    let cycles = 0;
+    for (let outcome = 'out_of_time'; outcome !== 'complete'; cycles += 1) {
+      assert.ok(cycles < 20, 'the backlog does not shrink');
+      const asked = bank.requests.length;
+      const when = later(now, minutes(5 * cycles));
+      ({ outcome } = await read(bank, when, { hasTime: () => bank.requests.length < asked + 2 }));
+    }
+    assert.deepEqual(
+      await storedTexts(),
+      rows.map((row) => row.text),
+    );
+    const asked = bank.requests.length;
+    await read(bank, later(now, minutes(5 * cycles)));
+    const overlap = later(now, minutes(5 * (cycles - 1) - 60) - 1000);
+    assert.deepEqual(bank.requests[asked]?.from, overlap);
+  });
+
+  it('refuses a page that leads to one that was read, and asks no further', async () => {
+    const bank = new ScriptedBank(rowsAMinute(3));
+    const list = bank.listTransactions.bind(bank);
+    bank.listTransactions = async (request) => {
+      const page = await list({ ...request, page: '0' });
+      return page.outcome === 'page' ? { ...page, nextPage: 'P' } : page;
+    };
+    const outcome = await collect(await cycleAt(test, now, { bank }), ACCOUNT);
+    assert.equal(outcome.outcome, 'refused');
+    assert.equal(outcome.refusal.detail, 'the page that follows is one that was read before');
+    assert.equal(bank.requests.length, 2);
   });
 
   it('goes on, after its time was out, from the last range that it has read to the end', async () => {
@@ -130,7 +193,7 @@ describe('collecting', () => {
         .map((row) => row.text)
         .sort(),
     );
-    assert.equal((await reads()).length, 2);
+    assert.equal((await reads()).length, 3);
   });
 
   it('keeps no deposit waiting while earlier days are read again', async () => {
@@ -152,6 +215,107 @@ describe('collecting', () => {
     assert.deepEqual((await cursor()).read_through, at('09:39:59', '2026-03-11'));
     assert.deepEqual((await reads()).at(-1)?.covers_from, at('00:00:00'));
   });
+
+  describe('earlier days again', () => {
+    const day = (n: number, time: string) => at(time, `2026-03-${n.toString().padStart(2, '0')}`);
+
+    /** An account that is read since the third, with a row an hour, and what a bank shows of it. */
+    const settled = async () => {
+      const statement = new Statement();
+      for (let hour = 1; hour < 24 * 7; hour += 1)
+        statement.in(10n, `row ${hour}`, later(day(3, '00:00:00'), hour * minutes(60)));
+      const bank = new ScriptedBank(statement.rows);
+      bank.pageRows = 10;
+      await read(bank, day(3, '10:00:00'));
+      await read(bank, day(9, '23:59:30'));
+      await read(bank, day(9, '23:59:50'));
+      assert.equal((await cursor()).reread_on, '2026-03-09');
+      return { bank, statement };
+    };
+    /** A cycle in which new rows take one page, and earlier ones as many as it may ask for. */
+    const cycle = async (bank: ScriptedBank, when: Date, pages: number, prove?: string) => {
+      const asked = bank.requests.length;
+      return await read(bank, when, { hasTime: () => bank.requests.length <= asked + pages }, prove);
+    };
+
+    it('are read from where the cycle before stopped, until all of them are', async () => {
+      const { bank } = await settled();
+      const known = (await reads()).length;
+      const froms: Date[] = [];
+      for (let n = 0; (await cursor()).reread_on !== TODAY; n += 1) {
+        assert.ok(n < 10, 'reading again never comes to its end');
+        const asked = bank.requests.length;
+        await cycle(bank, later(at('00:10:00'), minutes(5 * n)), 2);
+        froms.push(
+          ...bank.requests
+            .slice(asked)
+            .flatMap(({ from }) => (from < day(9, '22:00:00') ? [from] : []))
+            .slice(0, 1),
+        );
+      }
+      assert.ok(froms.length > 1);
+      froms.reduce((before, from) => (assert.ok(from > before), from));
+      const whole = (await reads()).slice(known).filter((one) => one.covers_from < day(9, '00:00:00'));
+      assert.equal(whole.length, 1);
+      assert.deepEqual(whole[0]?.covers_from, day(8, '00:00:00'));
+      assert.deepEqual(whole[0].began_at, at('00:10:00'));
+      assert.deepEqual(whole[0].covers_to, later(at('00:09:59'), minutes(5 * (froms.length - 1))));
+      assert.equal((await cursor()).rereading, null);
+    });
+
+    it('prove nothing while a part of them is not read', async () => {
+      const { bank } = await settled();
+      await cycle(bank, at('00:10:00'), 2, '2026-03-03');
+      await cycle(bank, at('00:15:00'), 2, '2026-03-03');
+      assert.ok((await cursor()).rereading);
+      assert.ok((await reads()).slice(3).every((one) => one.covers_from >= day(9, '22:00:00')));
+    });
+
+    it('prove nothing in one read when one of their parts has no whole chain of balances', async () => {
+      const { bank, statement } = await settled();
+      bank.shown = statement.rows.map((row, n) =>
+        n === 130 ? { ...row, balanceAfter: (row.balanceAfter + 5n) as typeof row.balanceAfter } : row,
+      );
+      for (let n = 0; n < 10; n += 1) await cycle(bank, later(at('00:10:00'), minutes(5 * n)), 2);
+      const whole = (await reads()).filter(
+        (one) => one.covers_from.getTime() === day(8, '00:00:00').getTime(),
+      );
+      assert.deepEqual(
+        whole.map((one) => one.chain),
+        ['broken'],
+      );
+    });
+
+    it('bring a row that has shown up late, in the cycle that comes to it', async () => {
+      const { bank, statement } = await settled();
+      const late = { ...statement.rows[130]!, text: '늦은 줄', occurredAt: day(8, '12:30:00') };
+      bank.shown = [...statement.rows, late];
+      let fresh = 0;
+      for (let n = 0; n < 10; n += 1)
+        fresh += (await cycle(bank, later(at('00:10:00'), minutes(5 * n)), 2)).fresh;
+      assert.equal(fresh, 1);
+      assert.equal((await storedTexts()).at(-1), '늦은 줄');
+    });
+  });
+
+  for (const [what, pages, cut] of [
+    ['refused', 1, true],
+    ['out of time', 1, false],
+    ['too long', 201, undefined],
+  ] as const) {
+    it(`journals what was asked of a range that is ${what}`, async () => {
+      const statement = new Statement();
+      for (let n = 0; n < 250; n += 1) statement.in(10n, `row ${n}`, at('00:00:00'));
+      if (cut === undefined) statement.in(10n, '나중', at('00:00:01'));
+      const bank = new ScriptedBank(statement.rows);
+      bank.pageRows = 1;
+      if (cut === true) bank.beforePage = (count) => (count === 2 ? refusal() : undefined);
+      await read(bank, now, { hasTime: () => bank.requests.length < pages || cut === true });
+      assert.equal((await cursor()).resume_at, null);
+      const messages = await test.db.selectFrom('bank_message').select('message_id').execute();
+      assert.equal(messages.length, bank.requests.length);
+    });
+  }
 
   it('covers every date that a proof of absence needs in one read', async () => {
     const bank = new ScriptedBank([]);

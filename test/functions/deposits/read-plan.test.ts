@@ -5,6 +5,7 @@ import {
   halve,
   OVERLAP_MS,
   planRead,
+  planReread,
   splitBefore,
   splitByDate,
   type Range,
@@ -12,11 +13,12 @@ import {
 import { at, minutes } from '../../support/statement-scene.ts';
 
 const longAgo = at('00:00:00', '2026-01-01');
-const cursorAt = (readThrough: Date, rereadOn: string | null = '2026-03-10', beginsAt = longAgo) => ({
+const cursorAt = (readThrough: Date, beginsAt = longAgo, resumeAt: Date | null = null) => ({
   beginsAt,
   readThrough,
-  rereadOn,
+  resumeAt,
 });
+const rereadOn = (date: string | null, beginsAt = longAgo) => ({ beginsAt, rereadOn: date });
 
 const instants = fc
   .integer({ min: at('00:00:00', '2026-03-01').getTime(), max: at('00:00:00', '2026-03-20').getTime() })
@@ -40,63 +42,77 @@ function assertCovers(parts: readonly Range[], range: Range): void {
 describe('the plan of a read', () => {
   it('goes from an hour before what was read to the last second that is over', () => {
     assert.deepEqual(planRead(cursorAt(at('09:55:00')), new Date(at('10:00:00').getTime() + 750)), {
-      recent: { from: at('08:55:00'), to: at('09:59:59') },
-      earlier: undefined,
+      from: at('08:55:00'),
+      to: at('09:59:59'),
     });
   });
 
   it('goes from where the reading stopped, however long ago', () => {
     const plan = planRead(cursorAt(at('09:00:00', '2026-03-03')), at('10:00:00'));
-    assert.deepEqual(plan?.recent.from, at('08:00:00', '2026-03-03'));
+    assert.deepEqual(plan?.from, at('08:00:00', '2026-03-03'));
   });
 
-  it('reads the last three days again once a day, after what is new', () => {
-    assert.deepEqual(planRead(cursorAt(at('09:55:00'), '2026-03-09'), at('10:00:00')), {
-      recent: { from: at('08:55:00'), to: at('09:59:59') },
-      earlier: { from: at('00:00:00', '2026-03-08'), to: at('08:54:59') },
-    });
-  });
-
-  it("takes Korea's date for the day", () => {
-    const justAfterMidnight = at('00:00:30', '2026-03-11');
-    assert.ok(planRead(cursorAt(at('23:55:00'), '2026-03-10'), justAfterMidnight)?.earlier);
-    assert.equal(planRead(cursorAt(at('23:55:00'), '2026-03-11'), justAfterMidnight)?.earlier, undefined);
-  });
-
-  it('goes back to the date that a proof of absence needs', () => {
-    const plan = planRead(cursorAt(at('09:55:00')), at('10:00:00'), '2026-03-05');
-    assert.deepEqual(plan?.earlier, { from: at('00:00:00', '2026-03-05'), to: at('08:54:59') });
+  it('goes on where the reading broke off, without the hour before that', () => {
+    const plan = planRead(cursorAt(at('09:00:00'), longAgo, at('09:00:01')), at('10:00:00'));
+    assert.deepEqual(plan, { from: at('09:00:01'), to: at('09:59:59') });
   });
 
   it("never goes before the account's beginning", () => {
     const begins = at('09:30:00');
-    assert.deepEqual(planRead(cursorAt(begins, null, begins), at('10:00:00'), '2026-03-01'), {
-      recent: { from: begins, to: at('09:59:59') },
-      earlier: undefined,
+    assert.deepEqual(planRead(cursorAt(begins, begins), at('10:00:00')), {
+      from: begins,
+      to: at('09:59:59'),
     });
   });
 
   it('is nothing before a second has passed since the beginning', () => {
     const begins = at('10:00:00');
-    assert.equal(planRead(cursorAt(begins, null, begins), at('10:00:00')), undefined);
-    assert.ok(planRead(cursorAt(begins, null, begins), at('10:00:01')));
+    assert.equal(planRead(cursorAt(begins, begins), at('10:00:00')), undefined);
+    assert.ok(planRead(cursorAt(begins, begins), at('10:00:01')));
   });
 
   it('covers whole seconds without a gap up to now, and at least an hour that was read before', () => {
     fc.assert(
       fc.property(seconds, instants, fc.boolean(), (readThrough, now, due) => {
-        const plan = planRead(cursorAt(readThrough, due ? null : kstDate(now)), now);
-        if (plan === undefined) return;
-        const { recent, earlier } = plan;
+        const recent = planRead(cursorAt(readThrough), now);
+        if (recent === undefined) return;
         assert.equal(recent.from.getTime() % 1000, 0);
         assert.equal(recent.to.getTime() % 1000, 0);
         const behind = now.getTime() - recent.to.getTime();
         assert.ok(behind >= 1000 && behind < 2000);
         assert.ok(readThrough.getTime() - recent.from.getTime() >= OVERLAP_MS);
         assert.ok(OVERLAP_MS >= minutes(60));
+        const earlier = planReread(rereadOn(due ? null : kstDate(now)), recent.from, now);
         if (earlier) assertCovers([earlier, recent], { from: earlier.from, to: recent.to });
       }),
     );
+  });
+});
+
+describe('the plan of reading again', () => {
+  const readFrom = at('08:55:00');
+  const now = at('10:00:00');
+
+  it('goes over the last three days once a day, up to what is read as new', () => {
+    const earlier = { from: at('00:00:00', '2026-03-08'), to: at('08:54:59') };
+    assert.deepEqual(planReread(rereadOn('2026-03-09'), readFrom, now), earlier);
+    assert.deepEqual(planReread(rereadOn(null), readFrom, now), earlier);
+    assert.equal(planReread(rereadOn('2026-03-10'), readFrom, now), undefined);
+  });
+
+  it("takes Korea's date for the day", () => {
+    const [from, justAfterMidnight] = [at('22:55:00'), at('00:00:30', '2026-03-11')];
+    assert.ok(planReread(rereadOn('2026-03-10'), from, justAfterMidnight));
+    assert.equal(planReread(rereadOn('2026-03-11'), from, justAfterMidnight), undefined);
+  });
+
+  it('goes back to the date that a proof of absence needs', () => {
+    const earlier = planReread(rereadOn('2026-03-10'), readFrom, now, '2026-03-05');
+    assert.deepEqual(earlier, { from: at('00:00:00', '2026-03-05'), to: at('08:54:59') });
+  });
+
+  it("never goes before the account's beginning", () => {
+    assert.equal(planReread(rereadOn(null, readFrom), readFrom, now, '2026-03-01'), undefined);
   });
 });
 

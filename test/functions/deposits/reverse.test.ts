@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { book } from '../../../functions/deposits/book.step.ts';
+import type { Claim } from '../../../functions/transfers/claim.step.ts';
+import { handBackUnsent, recordProvenEnd } from '../../../functions/transfers/outcome.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
@@ -11,6 +13,8 @@ import {
   claimPlanned,
   cycleAt,
   imbalance,
+  leaveInDoubt,
+  referenceOf,
   replayedBalances,
   Statement,
   storeStatement,
@@ -207,6 +211,119 @@ describe('a deposit that the bank takes back', () => {
     await bookAt('10:10:00');
     assert.deepEqual(await transfers(), ['9900 sending']);
     assert.deepEqual(await balances(), { seller: -9_900n, unallocated: 0n, fees: 0n });
+  });
+
+  /** An order's payout is claimed, and then the bank takes the order's deposit back. */
+  async function reversedInFlight(): Promise<Claim> {
+    await addOrder(test.db, { sellerId, name: '가나다1111', amount: 10_000n });
+    statement.in(10_000n, '가나다1111', at('10:00:00'));
+    await bookAt('10:05:00');
+    const [claim] = await claimPlanned(test, at('10:06:00'));
+    statement.out(10_000n, '가나다1111', at('10:07:00'), '입금취소');
+    await bookAt('10:10:00');
+    return claim!;
+  }
+
+  async function paidAgain(): Promise<void> {
+    statement.in(10_000n, '가나다1111', at('10:12:00'));
+    assert.equal((await bookAt('10:15:00')).matched, 1);
+    assert.deepEqual(await orderStates(), [{ state: 'paid', outstanding: 0n }]);
+  }
+
+  const handBack = async ({ posted, token }: Claim) =>
+    await test.db
+      .transaction()
+      .execute(async (trx) => await handBackUnsent(trx, posted, token, at('10:11:00')));
+
+  const prove = async (claim: Claim, end: 'failed' | 'absent') => {
+    await leaveInDoubt(test, claim);
+    const proven =
+      end === 'failed' ? ({ end, cause: 'maintenance' } as const) : ({ end, thenHold: false } as const);
+    await test.db
+      .transaction()
+      .execute(async (trx) => await recordProvenEnd(trx, claim.posted, claim.token, proven, at('10:30:00')));
+  };
+
+  describe('whose order was paid out, or is being paid out, and is paid again', () => {
+    it('makes up the debt of a seller who has the money, and is paid out no second time', async () => {
+      const claim = await reversedInFlight();
+      await succeed(test, claim, at('10:11:00'));
+      statement.out(9_900n, await referenceOf(test, claim), at('10:11:00'));
+      await paidAgain();
+      assert.deepEqual(await transfers(), ['9900 succeeded']);
+      assert.deepEqual(await balances(), { seller: 0n, unallocated: 0n, fees: 100n });
+      await release(await cycleAt(test, at('10:20:00')), true);
+      assert.deepEqual(await transfers(), ['9900 succeeded']);
+    });
+
+    it('is paid by a new transfer when the one in flight is proven failed', async () => {
+      const claim = await reversedInFlight();
+      await paidAgain();
+      assert.deepEqual(await transfers(), ['9900 sending']);
+      await prove(claim, 'failed');
+      await release(await cycleAt(test, at('10:35:00')), true);
+      assert.deepEqual(await transfers(), ['9900 failed', '9900 planned']);
+      assert.deepEqual(await balances(), { seller: 9_900n, unallocated: 0n, fees: 100n });
+    });
+
+    it('is paid by the same transfer when that is proven absent', async () => {
+      const claim = await reversedInFlight();
+      await paidAgain();
+      await prove(claim, 'absent');
+      await release(await cycleAt(test, at('10:35:00')), true);
+      assert.deepEqual(await transfers(), ['9900 planned']);
+      assert.deepEqual(await balances(), { seller: 9_900n, unallocated: 0n, fees: 100n });
+    });
+
+    it('is planned with the orders of its page that nothing pays out yet, and without those in flight', async () => {
+      await reversedInFlight();
+      await addOrder(test.db, { sellerId, name: '가나다2222', amount: 20_000n });
+      statement.in(20_000n, '가나다2222', at('10:12:00'));
+      statement.in(10_000n, '가나다1111', at('10:12:01'));
+      const booked = await bookAt('10:15:00');
+      assert.deepEqual([booked.matched, booked.planned, booked.held], [2, 0, 1]);
+      assert.deepEqual(await transfers(), ['9900 sending', '19800 seller_debt']);
+    });
+  });
+
+  describe('whose payout in flight turns out not to have been sent', () => {
+    for (const [name, end] of [
+      ['is handed back', handBack],
+      ['is proven absent', async (claim: Claim) => await prove(claim, 'absent')],
+    ] as const) {
+      it(`pays nobody: the transfer that ${name} waits at once, without a cycle between`, async () => {
+        await end(await reversedInFlight());
+        assert.deepEqual(await transfers(), ['9900 seller_debt']);
+        assert.deepEqual(await balances(), { seller: 0n, unallocated: 0n, fees: 0n });
+        await release(await cycleAt(test, at('10:35:00')), true);
+        assert.deepEqual(await transfers(), ['9900 seller_debt']);
+      });
+    }
+
+    it("takes nothing of the seller's other orders, which are paid out while it waits", async () => {
+      await handBack(await reversedInFlight());
+      await addOrder(test.db, { sellerId, name: '가나다2222', amount: 30_000n });
+      statement.in(30_000n, '가나다2222', at('10:12:00'));
+      await bookAt('10:15:00');
+      await release(await cycleAt(test, at('10:15:00')), true);
+      assert.deepEqual(await transfers(), ['9900 seller_debt', '29700 planned']);
+    });
+
+    it('waits, too, when the reversal commits in the middle of the hand-back', async () => {
+      await addOrder(test.db, { sellerId, name: '가나다1111', amount: 10_000n });
+      statement.in(10_000n, '가나다1111', at('10:00:00'));
+      await bookAt('10:05:00');
+      const [claim] = await claimPlanned(test, at('10:06:00'));
+      let handedBack: Promise<boolean> | undefined;
+      // What a reversal does of another transfer of the seller's: that one's row is not touched.
+      await test.db.transaction().execute(async (trx) => {
+        await trx.updateTable('seller').set({ may_owe: true }).where('seller_id', '=', sellerId).execute();
+        handedBack = handBack(claim!);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      });
+      assert.equal(await handedBack, true);
+      assert.deepEqual(await transfers(), ['9900 seller_debt']);
+    });
   });
 
   it('is unexplained when it was reversed before: one row undoes one deposit', async () => {

@@ -260,6 +260,32 @@ describe('reconciliation', () => {
       assert.deepEqual(await active(), []);
     });
 
+    it('not while the balances form no chain, since a row has not shown up yet, but once they do', async () => {
+      const readAs = async (chain: 'broken' | 'whole') =>
+        await test.db
+          .insertInto('statement_read')
+          .values({
+            account: ACCOUNT,
+            covers_from: at('09:00:00'),
+            covers_to: at('10:04:59'),
+            began_at: at('10:05:00'),
+            rows: 2,
+            fresh_rows: 0,
+            repeated_rows: 0,
+            chain,
+          })
+          .execute();
+      await readAs('broken');
+      await reconcileAt('10:05:00');
+      await reconcileAt('10:10:00');
+      assert.deepEqual(await active(), []);
+      await readAs('whole');
+      await reconcileAt('10:15:00');
+      assert.deepEqual(await active(), []);
+      await reconcileAt('10:20:00');
+      assert.deepEqual(await active(), ['halt_drift']);
+    });
+
     it('not when the drift is gone in the second read', async () => {
       await reconcileAt('10:05:00');
       await bookAt('10:10:00');

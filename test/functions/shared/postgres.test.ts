@@ -54,6 +54,17 @@ describe('the rotating pool', () => {
     await pool.end();
   });
 
+  it('survives a connection that is cut off while in use, and connects anew', async () => {
+    const pool = new RotatingPool(test.address, () => Promise.resolve(login), 1);
+    const client = await pool.connect();
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    await sql`select pg_terminate_backend(${rows[0]?.pid})`.execute(test.owner);
+    await assert.rejects(client.query('select 1'));
+    client.release(true);
+    assert.equal(await whoAmI(pool), login.username);
+    await pool.end();
+  });
+
   it('moves to another login as soon as the secret names it, without breaking a connection in use', async () => {
     let current = login;
     const pool = new RotatingPool(test.address, () => Promise.resolve(current), 2);

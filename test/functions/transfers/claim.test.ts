@@ -81,8 +81,11 @@ describe('claiming a transfer', () => {
 
   it('leaves nothing behind when it breaks in the middle', async () => {
     const transferId = await queueOne(world, 5000n);
-    world.bank.failsToPrepare = new Error('the function dies');
-    await assert.rejects(claimNow(transferId), /the function dies/);
+    const encrypt = () => {
+      throw new Error('the function dies');
+    };
+    const dying = { ...settleContext(world), vault: { ...world.vault, encrypt } };
+    await assert.rejects(claim(dying, transferId, world.clock.now()), /the function dies/);
     const transfer = await transferOf(world, transferId);
     assert.equal(transfer.state, 'queued');
     assert.equal(transfer.token, 0n);
@@ -90,8 +93,55 @@ describe('claiming a transfer', () => {
     assert.deepEqual(await attemptsOf(world, transferId), []);
     assert.deepEqual(await postingsOf(world, transferId), []);
     assert.deepEqual(await world.db.selectFrom('bank_message').selectAll().execute(), []);
-    world.bank.failsToPrepare = undefined;
     assert.equal((await claimNow(transferId)).outcome, 'claimed');
+  });
+
+  describe('of which no bank message can be built', () => {
+    const stateAfterwards = async (transferId: bigint) => {
+      const { token, sends, lease_ends_at } = await transferOf(world, transferId);
+      return { state: await stateOf(world, transferId), token, sends, lease_ends_at };
+    };
+    const held = { state: 'held(unsendable)', token: 0n, sends: 0, lease_ends_at: null };
+
+    it('holds the transfer for a person, with an alarm that says why, and tries it no second time', async () => {
+      const transferId = await queueOne(world, 5000n);
+      world.bank.failsToPrepare = new Error('a field does not fit');
+      assert.deepEqual(await claimNow(transferId), {
+        outcome: 'unsendable',
+        reason: 'Error: a field does not fit',
+      });
+      assert.deepEqual(await stateAfterwards(transferId), held);
+      assert.deepEqual(await attemptsOf(world, transferId), []);
+      assert.deepEqual(await postingsOf(world, transferId), []);
+      const alarms = await world.db.selectFrom('alarm').select(['name', 'detail']).execute();
+      assert.deepEqual(alarms, [
+        {
+          name: 'transfer_unsendable',
+          detail: { transferId: transferId.toString(), reason: 'Error: a field does not fit' },
+        },
+      ]);
+      assert.deepEqual(await claimNow(transferId), { outcome: 'not_claimable', state: 'held' });
+      assert.equal((await world.db.selectFrom('alarm').selectAll().execute()).length, 1);
+    });
+
+    it('holds it, too, when the key of its account number is not among the data keys', async () => {
+      const transferId = await queueOne(world, 5000n);
+      const decrypt = () => {
+        throw new Error('data key key-0 is not in the secret');
+      };
+      const keyless = { ...settleContext(world), vault: { ...world.vault, decrypt } };
+      assert.equal((await claim(keyless, transferId, world.clock.now())).outcome, 'unsendable');
+      assert.deepEqual(await stateAfterwards(transferId), held);
+    });
+
+    it('holds nothing back of the others', async () => {
+      const first = await queueOne(world, 5000n);
+      const second = await queueOne(world, 6000n);
+      world.bank.failsToPrepare = new Error('a field does not fit');
+      await claimNow(first);
+      world.bank.failsToPrepare = undefined;
+      assert.equal((await claimNow(second)).outcome, 'claimed');
+    });
   });
 
   it('is won by exactly one of 100 callers, and 99 find it sending', async () => {
@@ -121,6 +171,7 @@ describe('claiming a transfer', () => {
     'halt_person',
     'halt_drift',
     'pause_funds',
+    'pause_limit',
     'pause_maintenance',
     'pause_reconciliation',
   ];

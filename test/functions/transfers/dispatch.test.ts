@@ -107,6 +107,23 @@ describe('dispatching', () => {
     assert.equal(new Set(taken()).size, 521);
   });
 
+  it('sends at most 2,000 messages in one cycle, oldest first, and the rest in the next', async () => {
+    const transferId = await planOne(world, 1000n);
+    await sql`
+      insert into transfer (kind, seller_id, amount, fee, account_number_ciphertext, state, queue_group, planned_at)
+      select kind, seller_id, amount, fee, account_number_ciphertext, state, queue_group, planned_at
+      from transfer, generate_series(1, 2010) where transfer_id = ${transferId}`.execute(world.db);
+    assert.deepEqual(await dispatch(cycleContext(world)), { dispatched: 2000, notTaken: 0 });
+    const left = await world.db
+      .selectFrom('transfer')
+      .select('transfer_id')
+      .where('state', '=', 'planned')
+      .execute();
+    const youngestSent = world.queue.taken.at(-1)!.transferId;
+    assert.ok(left.every((transfer) => transfer.transfer_id > youngestSent));
+    assert.deepEqual(await dispatch(cycleContext(world)), { dispatched: 11, notTaken: 0 });
+  });
+
   for (const name of ['halt_person', 'halt_drift', 'pause_funds', 'pause_maintenance'] as const) {
     it(`sends nothing while ${name} stands, and all once it has ended`, async () => {
       const transferId = await planOne(world, 1000n);

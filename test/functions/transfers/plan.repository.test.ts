@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { sql } from 'kysely';
 import { insertTransfers, readSellers } from '../../../functions/transfers/plan.repository.ts';
 import { planTransfers } from '../../../functions/transfers/plan.ts';
 import { assertBooks } from '../../support/assert-books.ts';
@@ -61,6 +62,35 @@ describe('writing planned transfers', () => {
       ['a', 2970n, 30n, '********0001', [3000n]],
       ['b', 120n, 0n, '********0002', [50n, 70n]],
     ]);
+  });
+
+  it('gives each transfer its own orders, also when ids are not given out in rising order', async () => {
+    await sql`alter table transfer alter column transfer_id set increment by -1 set maxvalue 1000 restart with 1000`.execute(
+      world.test.owner,
+    );
+    await addSeller(world, 'a', { grouping: 'order' });
+    const paid = [await addPaidOrder(world, 'a', 1000n), await addPaidOrder(world, 'a', 3000n)];
+    await plan(world, paid);
+    const { rows } = await sql<{ amount: bigint; item: bigint }>`
+      select t.amount, i.amount as item from transfer t join transfer_item i on i.transfer_id = t.transfer_id
+      order by t.amount`.execute(world.db);
+    assert.deepEqual(rows, [
+      { amount: 1000n, item: 1000n },
+      { amount: 3000n, item: 3000n },
+    ]);
+  });
+
+  it('keeps nothing when a transfer was written otherwise than planned', async () => {
+    await sql`
+      create function one_won_more() returns trigger language plpgsql as
+      $$ begin new.amount = new.amount + 1; return new; end $$`.execute(world.test.owner);
+    await sql`create trigger one_won_more before insert on transfer for each row execute function one_won_more()`.execute(
+      world.test.owner,
+    );
+    await addSeller(world, 'a');
+    const paid = await addPaidOrder(world, 'a', 1000n);
+    await assert.rejects(plan(world, [paid]), /otherwise than planned/);
+    assert.deepEqual(await world.db.selectFrom('transfer').selectAll().execute(), []);
   });
 
   it('refuses an order that is in a live transfer already', async () => {

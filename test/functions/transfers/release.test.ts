@@ -24,7 +24,7 @@ import {
   transferOf,
   type PayoutWorld,
 } from '../../support/payout-world.ts';
-import { executes } from '../../support/scripted-bank.ts';
+import { executes, refuses } from '../../support/scripted-bank.ts';
 import { failedOne, sendAndGet } from '../../support/unknown-transfer.ts';
 
 describe('releasing', () => {
@@ -104,6 +104,15 @@ describe('releasing', () => {
       assert.equal(await activeStop(), 'pause_funds');
     });
 
+    it('ends one for the limit of a day when the next day begins in Korea', async () => {
+      await stop(world, 'pause_limit', new Date('2026-03-03T00:00:00+09:00'));
+      world.clock.set('2026-03-02T23:59:59+09:00');
+      assert.deepEqual((await releaseNow()).resumed, []);
+      world.clock.set('2026-03-03T00:00:00+09:00');
+      assert.deepEqual((await releaseNow()).resumed, ['pause_limit']);
+      assert.equal(await activeStop(), undefined);
+    });
+
     for (const name of ['halt_person', 'halt_drift', 'pause_reconciliation'] as const) {
       it(`never ends ${name}`, async () => {
         await planOne(world, 5000n);
@@ -175,16 +184,39 @@ describe('releasing', () => {
       assert.equal(account_number_masked, '*********5556');
     });
 
-    for (const cause of ['rejected', 'limit'] as const) {
-      it(`stays, for ${cause}, until a person acts`, async () => {
-        const failed = await failedOne(world, 5000n, cause);
-        await approveAccount(world, 'seller', '3333444455556');
-        await addStatementRow(world, { amount: 1n, direction: 'in', balanceAfter: 50_000n });
-        world.clock.advance(48 * 60 * MINUTE_MS);
-        assert.equal((await releaseNow()).retried, 0);
-        assert.equal(await stateOf(world, failed), `failed(${cause})`);
-      });
-    }
+    it('stays, when the bank has rejected it, until a person acts', async () => {
+      const failed = await failedOne(world, 5000n, 'rejected');
+      await approveAccount(world, 'seller', '3333444455556');
+      await addStatementRow(world, { amount: 1n, direction: 'in', balanceAfter: 50_000n });
+      world.clock.advance(48 * 60 * MINUTE_MS);
+      assert.equal((await releaseNow()).retried, 0);
+      assert.equal(await stateOf(world, failed), 'failed(rejected)');
+    });
+
+    it("is followed, for the bank's limit, by a new one on the next day in Korea, once the pause is over", async () => {
+      const failed = await failedOne(world, 5000n, 'limit');
+      world.clock.set('2026-03-02T23:59:59+09:00');
+      assert.equal((await releaseNow()).retried, 0, 'not on the same day');
+      await stop(world, 'pause_limit', new Date('2026-03-03T00:00:10+09:00'));
+      world.clock.set('2026-03-03T00:00:00+09:00');
+      assert.equal((await releaseNow()).retried, 0, 'not while the pause stands');
+      world.clock.set('2026-03-03T00:00:10+09:00');
+      assert.deepEqual(await releaseNow(), { retried: 1, released: 0, resumed: ['pause_limit'] });
+      assert.equal((await retriesOf(failed)).length, 1);
+    });
+
+    it("stays, when the bank's limit has refused it on two days, until a person acts", async () => {
+      const failed = await failedOne(world, 5000n, 'limit');
+      world.clock.set('2026-03-03T10:00:00+09:00');
+      assert.equal((await releaseNow()).retried, 1);
+      const [retry] = await retriesOf(failed);
+      await dispatch(cycleContext(world));
+      await sendAndGet(world, retry!, refuses('limit'));
+      await failedOne(world, 1n, 'rejected');
+      assert.equal(await stateOf(world, retry!), 'failed(limit)');
+      world.clock.set('2026-03-05T10:00:00+09:00');
+      assert.equal((await releaseNow()).retried, 0);
+    });
 
     it('is followed by no second retry when a person has cancelled the first', async () => {
       const failed = await failedOne(world, 5000n, 'maintenance');

@@ -319,6 +319,7 @@ describe('resolving what is unknown', () => {
         if (state === 'planned') await resend(world, transferId, timesOut);
       }
       assert.equal((await transferOf(world, transferId)).sends, 3);
+      assert.deepEqual(await alarmsOf(world), ['transfer_out_of_attempts']);
       assert.deepEqual((await postingsOf(world, transferId)).filter((kind) => kind === 'void').length, 3);
     });
 
@@ -399,6 +400,7 @@ describe('resolving what is unknown', () => {
       const outcome = await resolveNow();
       assert.equal(outcome.failed, 1);
       assert.equal(await stateOf(world, transferId), 'failed(payee)');
+      assert.deepEqual(await alarmsOf(world), ['transfer_failed']);
       assert.deepEqual(await postingsOf(world, transferId), ['hold', 'void']);
       assert.equal((await attemptsOf(world, transferId))[0]?.state, 'failed');
       const item = await world.db.selectFrom('transfer_item').selectAll().executeTakeFirstOrThrow();

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
+import type { Database } from '../../../functions/database.ts';
+import type { Trx } from '../../../functions/shared/postgres.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { resolveUnknown } from '../../../functions/transfers/resolve.step.ts';
 import { settle, type SettleOutcome } from '../../../functions/transfers/settle.step.ts';
@@ -113,7 +115,7 @@ describe('settling a transfer', () => {
     assert.equal(await stateOf(world, transferId), 'succeeded');
   });
 
-  for (const cause of ['payee', 'limit', 'rejected'] as const) {
+  for (const cause of ['payee', 'rejected'] as const) {
     it(`leaves a failure for ${cause} unknown, with what was answered, and sends it no second time`, async () => {
       const transferId = await queueOne(world, 5000n);
       world.bank.sends.push(refuses(cause));
@@ -128,9 +130,11 @@ describe('settling a transfer', () => {
     });
   }
 
-  for (const [cause, name] of [
-    ['funds', 'pause_funds'],
-    ['maintenance', 'pause_maintenance'],
+  const inTenMinutes = () => new Date(world.clock.now().getTime() + 10 * MINUTE_MS);
+  for (const [cause, name, retryAt] of [
+    ['funds', 'pause_funds', inTenMinutes],
+    ['maintenance', 'pause_maintenance', inTenMinutes],
+    ['limit', 'pause_limit', () => new Date('2026-03-03T00:00:00+09:00')],
   ] as const) {
     it(`pauses payouts when the bank refuses for ${cause}, and says when to look again`, async () => {
       const transferId = await queueOne(world, 5000n);
@@ -144,7 +148,8 @@ describe('settling a transfer', () => {
         .selectAll()
         .where('name', '=', name)
         .executeTakeFirstOrThrow();
-      assert.deepEqual(raised.retry_at, new Date(world.clock.now().getTime() + 10 * MINUTE_MS));
+      assert.deepEqual(raised.retry_at, retryAt());
+      assert.deepEqual(await alarmsOf(world), ['payouts_paused']);
       assert.equal(raised.changed_by, 'system');
       assert.match(raised.reason, new RegExp(`A-${cause}`));
     });
@@ -168,6 +173,7 @@ describe('settling a transfer', () => {
       .executeTakeFirstOrThrow();
     assert.match(raised.reason, /A-funds/);
     assert.deepEqual(raised.changed_at, began);
+    assert.deepEqual(await alarmsOf(world), ['payouts_paused'], 'one alarm for one pause');
   });
 
   it('leaves an ambiguous answer unknown, whether the bank has executed or not', async () => {
@@ -193,6 +199,94 @@ describe('settling a transfer', () => {
     const [first, second] = world.bank.sent;
     assert.equal(second?.bankTranId, first?.bankTranId);
     assert.equal((await attemptsOf(world, transferId)).length, 1);
+  });
+
+  it('acknowledges a message of which nothing can be sent, and holds its transfer', async () => {
+    const transferId = await queueOne(world, 5000n);
+    world.bank.failsToPrepare = new Error('a field does not fit');
+    assert.equal((await settleNow(transferId)).outcome, 'unsendable');
+    assert.equal(await stateOf(world, transferId), 'held(unsendable)');
+    assert.deepEqual(world.bank.sent, []);
+  });
+
+  describe('when the connection is lost while the outcome is recorded', () => {
+    /** A database whose transactions, counted from 1, end as `breaks` says: the connection is gone before or after the commit. */
+    function breakingDb(breaks: (transaction: number) => 'before' | 'after' | undefined) {
+      let count = 0;
+      const execute = async <T>(work: (trx: Trx<Database>) => Promise<T>): Promise<T> => {
+        count += 1;
+        const breaksNow = breaks(count);
+        const done = await world.db.transaction().execute(async (trx) => {
+          const result = await work(trx);
+          if (breaksNow === 'before') throw Object.assign(new Error('the server ends us'), { code: '57P01' });
+          return result;
+        });
+        if (breaksNow === 'after') throw new Error('Connection terminated unexpectedly');
+        return done;
+      };
+      const db = { transaction: () => ({ execute }) } as unknown as PayoutWorld['db'];
+      return { db, transactions: () => count };
+    }
+
+    for (const when of ['before', 'after'] as const) {
+      it(`records it once more, and once in effect, when that was ${when} the commit`, async () => {
+        const transferId = await queueOne(world, 5000n);
+        const { db } = breakingDb((transaction) => (transaction === 2 ? when : undefined));
+        const outcome = await settle({ ...settleContext(world), db }, transferId);
+        assert.equal(outcome.outcome, when === 'before' ? 'succeeded' : 'late');
+        assert.equal(await stateOf(world, transferId), 'succeeded');
+        assert.deepEqual(await postingsOf(world, transferId), ['hold', 'post']);
+        assert.equal(world.bank.sent.length, 1);
+        assert.deepEqual(await stops(), []);
+      });
+    }
+
+    it('hands back once what was not sent', async () => {
+      const transferId = await queueOne(world, 5000n);
+      world.bank.sends.push(isNotReached);
+      const { db } = breakingDb((transaction) => (transaction === 2 ? 'after' : undefined));
+      await settle({ ...settleContext(world), db }, transferId);
+      const { state, sends } = await transferOf(world, transferId);
+      assert.deepEqual([state, sends], ['planned', 0]);
+      assert.deepEqual(await postingsOf(world, transferId), ['hold', 'void']);
+    });
+
+    it('throws at once what is no fault of the connection', async () => {
+      const transferId = await queueOne(world, 5000n);
+      let journalled = 0;
+      const encrypt: typeof world.vault.encrypt = (purpose, value) => {
+        journalled += 1;
+        if (journalled > 1) throw new Error('a mistake in the record');
+        return world.vault.encrypt(purpose, value);
+      };
+      const context = { ...settleContext(world), vault: { ...world.vault, encrypt } };
+      await assert.rejects(settle(context, transferId), /a mistake in the record/);
+      assert.equal(journalled, 2);
+    });
+
+    it('throws when it is lost twice', async () => {
+      const transferId = await queueOne(world, 5000n);
+      const { db, transactions } = breakingDb((transaction) => (transaction >= 2 ? 'before' : undefined));
+      await assert.rejects(settle({ ...settleContext(world), db }, transferId));
+      assert.equal(transactions(), 3);
+      assert.equal(await stateOf(world, transferId), 'sending');
+    });
+
+    it('throws at once when there is no time left to record it again', async () => {
+      const transferId = await queueOne(world, 5000n);
+      const { db, transactions } = breakingDb((transaction) => (transaction === 2 ? 'before' : undefined));
+      const real = performance.now.bind(performance);
+      world.bank.sends.push((sent) => {
+        performance.now = () => real() + 35_000;
+        return executes(sent);
+      });
+      try {
+        await assert.rejects(settle({ ...settleContext(world), db }, transferId));
+      } finally {
+        performance.now = real;
+      }
+      assert.equal(transactions(), 2);
+    });
   });
 
   it('throws when the bank client breaks, and leaves the claim to run out', async () => {
