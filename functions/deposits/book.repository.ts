@@ -1,4 +1,4 @@
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { won } from '../shared/money.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
@@ -263,17 +263,4 @@ export async function needsOpening(trx: Transaction<Database>, account: string):
     .where('account', '=', account)
     .executeTakeFirstOrThrow();
   return !cursor.opening_posted;
-}
-
-/** For steps that only ask whether everything read is booked. */
-export async function isBookedWhole(db: Kysely<Database>, account: string): Promise<boolean> {
-  const unbooked = await db
-    .selectFrom('statement_row as s')
-    .innerJoin('collect_cursor as c', 'c.account', 's.account')
-    .select('s.row_id')
-    .where('s.account', '=', account)
-    .whereRef('s.row_id', '>', 'c.booked_through')
-    .limit(1)
-    .executeTakeFirst();
-  return unbooked === undefined;
 }

@@ -1,3 +1,4 @@
+import { balanceBefore } from '../bank/balance-before.ts';
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence, LeaseLost } from '../cycle/lease.ts';
 import type { Database } from '../database.ts';
@@ -209,10 +210,6 @@ async function openAccount(
 
 function inTime(rows: readonly UnbookedRow[]): UnbookedRow[] {
   return [...rows].sort((a, b) => a.occurredAt.getTime() - b.occurredAt.getTime());
-}
-
-function balanceBefore(row: Pick<UnbookedRow, 'direction' | 'amount' | 'balanceAfter'>): bigint {
-  return row.direction === 'in' ? row.balanceAfter - row.amount : row.balanceAfter + row.amount;
 }
 
 async function classify(

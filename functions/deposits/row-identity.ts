@@ -1,3 +1,4 @@
+import { balanceBefore as balanceBeforeRow } from '../bank/balance-before.ts';
 import type { StatementRow } from '../bank/bank.ts';
 import {
   joinTrails,
@@ -103,7 +104,7 @@ function secondOf(read: readonly StatementRow[], stored: readonly KnownRow[]): S
     const storedRows = storedByStep.get(key) ?? 0;
     const unseenRows = unseenByStep.get(key) ?? [];
     return {
-      from: balanceBeforeOf(row),
+      from: balanceBeforeRow(row),
       to: row.balanceAfter,
       least: Math.max(storedRows, 1),
       most: storedRows + unseenRows.length,
@@ -182,7 +183,7 @@ function isShownAsWalk(
   if (!trails.some((trail) => trail.counts.every((count, index) => count === steps[index]?.most)))
     return false;
   const gapless = read.every(
-    (row, index) => index === 0 || read[index - 1]?.balanceAfter === balanceBeforeOf(row),
+    (row, index) => index === 0 || read[index - 1]?.balanceAfter === balanceBeforeRow(row),
   );
   return gapless && !repeatsARun(read.map(stepOf));
 }
@@ -200,10 +201,6 @@ function repeatsARun(steps: readonly string[]): boolean {
     }
   }
   return false;
-}
-
-function balanceBeforeOf(row: KnownRow): bigint {
-  return row.direction === 'in' ? row.balanceAfter - row.amount : row.balanceAfter + row.amount;
 }
 
 function timeOf(row: KnownRow): number {

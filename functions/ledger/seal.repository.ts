@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
+import type { ChainedPosting } from './chain.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
 
 /** No transaction lives longer than this (the login's limits), so an id that no posting had so long ago will never have one, seconds. */
@@ -35,25 +36,12 @@ export async function advanceSealProgress(trx: Transaction<Database>): Promise<v
     ) settled`.execute(trx);
 }
 
-export interface UnsealedPosting {
-  readonly posting_id: bigint;
-  readonly debit: string;
-  readonly credit: string;
-  readonly amount: bigint;
-  readonly kind: string;
-  readonly row_id: bigint | null;
-  readonly order_id: bigint | null;
-  readonly transfer_id: bigint | null;
-  readonly attempt_id: bigint | null;
-  readonly at: Date;
-}
-
 /** Postings that the chain does not hold yet, oldest first. */
 export async function readUnsealed(
   db: Kysely<Database> | Transaction<Database>,
   limit: number,
-): Promise<UnsealedPosting[]> {
-  const { rows } = await sql<UnsealedPosting>`
+): Promise<ChainedPosting[]> {
+  const { rows } = await sql<ChainedPosting>`
     select p.posting_id, p.debit, p.credit, p.amount, p.kind, p.row_id, p.order_id, p.transfer_id, p.attempt_id, p.at
     from posting p
     where p.posting_id > ${sealedThrough}

@@ -1,6 +1,6 @@
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence } from '../cycle/lease.ts';
-import { chainHash, GENESIS } from './chain.ts';
+import { chainHash, GENESIS, type ChainedPosting } from './chain.ts';
 import {
   addToBalances,
   advanceSealProgress,
@@ -9,7 +9,6 @@ import {
   readUnsealed,
   type AccountSum,
   type Seal,
-  type UnsealedPosting,
 } from './seal.repository.ts';
 
 const PAGE = 5000;
@@ -42,7 +41,7 @@ export async function seal({ db, token, hasTime }: CycleContext): Promise<number
   }
 }
 
-function chain(postings: readonly UnsealedPosting[], lastPosition: bigint, lastHash: Uint8Array): Seal[] {
+function chain(postings: readonly ChainedPosting[], lastPosition: bigint, lastHash: Uint8Array): Seal[] {
   let previous = lastHash;
   return postings.map((posting, index) => {
     const position = lastPosition + BigInt(index) + 1n;
@@ -52,7 +51,7 @@ function chain(postings: readonly UnsealedPosting[], lastPosition: bigint, lastH
   });
 }
 
-function sums(postings: readonly UnsealedPosting[]): AccountSum[] {
+function sums(postings: readonly ChainedPosting[]): AccountSum[] {
   const byAccount = new Map<string, { account: string; debits: bigint; credits: bigint }>();
   const of = (account: string) => {
     const sum = byAccount.get(account) ?? { account, debits: 0n, credits: 0n };

@@ -1,3 +1,4 @@
+import { balanceBefore } from '../../functions/bank/balance-before.ts';
 import type { StatementRow } from '../../functions/bank/bank.ts';
 import type { Won } from '../../functions/shared/money.ts';
 import { won } from '../../functions/shared/money.ts';
@@ -11,11 +12,6 @@ export interface ChainBreak<Row extends ChainRow> {
   readonly after: Row;
   /** What came in (or, below 0, went out) between the two without a row of its own. */
   readonly unexplained: Won;
-}
-
-/** The account's balance right before a row. */
-export function balanceBefore(row: ChainRow): Won {
-  return won(row.direction === 'in' ? row.balanceAfter - row.amount : row.balanceAfter + row.amount);
 }
 
 /** Lists where a row's balance is not what the row before left behind. */

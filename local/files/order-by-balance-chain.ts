@@ -1,6 +1,7 @@
+import { balanceBefore } from '../../functions/bank/balance-before.ts';
 import type { Won } from '../../functions/shared/money.ts';
 import type { ChainRow } from './balance-chain.ts';
-import { balanceBefore, findChainBreaks } from './balance-chain.ts';
+import { findChainBreaks } from './balance-chain.ts';
 
 /**
  * Puts a statement's rows in time's order. Rows of the same second are put so that each balance leads to the next, where such an

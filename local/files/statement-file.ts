@@ -1,10 +1,11 @@
+import { balanceBefore } from '../../functions/bank/balance-before.ts';
 import type { StatementRow } from '../../functions/bank/bank.ts';
 import { wholeSecond } from '../../functions/bank/kst.ts';
 import type { Won } from '../../functions/shared/money.ts';
 import type { BadFile } from './bad-file.ts';
 import { badFile } from './bad-file.ts';
 import type { ChainBreak } from './balance-chain.ts';
-import { balanceBefore, findChainBreaks } from './balance-chain.ts';
+import { findChainBreaks } from './balance-chain.ts';
 import { amountCell, balanceCell, directionCell, instantCell, verbatimCell } from './cells.ts';
 import { orderByBalanceChain } from './order-by-balance-chain.ts';
 import type { TableLine } from './table.ts';

@@ -92,7 +92,7 @@ function assertEveryWonAccountedFor(report: Report, truth: Truth): void {
 }
 
 describe('a run on own files', function () {
-  this.timeout(ORDERS > 1000 ? 1_500_000 : 240_000);
+  this.timeout(ORDERS > 1000 ? 1_800_000 : 480_000);
   let folder: string;
   let truth: Truth;
   let files: { orders: string; statement: string; sellers: string };
