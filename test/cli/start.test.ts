@@ -65,7 +65,7 @@ function processesOf(folder: string): string[] {
 }
 
 describe('smart-transfer start', function () {
-  this.timeout(90_000);
+  this.timeout(240_000);
   let folder: string;
   let running: Started[];
   beforeEach(async () => {
@@ -192,7 +192,7 @@ describe('smart-transfer start', function () {
 });
 
 describe('smart-transfer invoke', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it('runs one function with one event, and prints what it returns', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'smart-transfer-cli-'));

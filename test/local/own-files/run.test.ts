@@ -176,7 +176,7 @@ function killNowAndThen(system: LocalSystem): NodeJS.Timeout {
 }
 
 describe('a run on small own files', function () {
-  this.timeout(60_000);
+  this.timeout(240_000);
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'smart-transfer-run-'));
