@@ -246,6 +246,35 @@ describe('a run on small own files', function () {
     );
   });
 
+  it('shows no account number in clear, neither in what the functions log nor in the report', async () => {
+    const orders = await write(
+      'orders.csv',
+      'shop_order_id,seller_id,recipient_name,amount,ordered_at,depositor_name\nA-1,shop,홍길동,10000,2026-03-02T09:00:00,홍길동1234\n',
+    );
+    const statement = await write(
+      'statement.csv',
+      'at,type,amount,balance_after,text\n2026-03-02T09:30:00,in,10000,10000,홍길동1234\n',
+    );
+    const sellers = await write(
+      'sellers.csv',
+      'seller_id,name,bank_code,account_number,account_holder,fee_bp\nshop,상점,088,110-987-654321,대표,300\n',
+    );
+    const logged: string[] = [];
+    const { report, lines } = await run({
+      orders,
+      statement,
+      sellers,
+      onLog: (line) => logged.push(line.text),
+    });
+    assert.equal(report.transfers.succeeded, 1);
+    assert.ok(
+      logged.some((line) => line.includes('"outcome":"succeeded"') && line.includes('function_request_id')),
+      logged.join('\n'),
+    );
+    const shown = [...logged, ...lines, JSON.stringify(report)].join('\n').replaceAll('-', '');
+    for (const number of ['110987654321', '100000000001', '100000000002']) assert.ok(!shown.includes(number));
+  });
+
   it('names file, line, column, value and remedy of a bad file, and starts nothing', async () => {
     const orders = await write(
       'orders.csv',
