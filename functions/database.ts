@@ -15,6 +15,7 @@ import type {
 } from './ledger/ledger.table.ts';
 import type { ShopOrderTable } from './orders/order.table.ts';
 import type { PayoutAccountTable, SellerTable } from './orders/seller.table.ts';
+import type { ApprovalTable } from './people/people.table.ts';
 import type {
   AlarmTable,
   AuditTable,
@@ -59,5 +60,6 @@ export interface Database {
   reconciliation: ReconciliationTable;
   alarm: AlarmTable;
   audit: AuditTable;
+  approval: ApprovalTable;
   installation: InstallationTable;
 }

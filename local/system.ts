@@ -18,7 +18,8 @@ import { startPostgres, type LocalPostgres } from './postgres.ts';
 import { startQueue, type LocalQueue } from './queue.ts';
 import { startSecretsManager, type LocalSecretsManager } from './secrets-manager.ts';
 
-const DATABASE = 'smart_transfer';
+/** The local system's database. */
+export const DATABASE = 'smart_transfer';
 
 /** The simulated accounts' `fintech_use_num`, 24 characters as KFTC's are. */
 export const COLLECTION_ACCOUNT = 'LOCAL0000100000000000001';

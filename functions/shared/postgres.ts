@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql, type PostgresPool, type RawBuilder, type 
 import pg from 'pg';
 import { z } from 'zod';
 import type { DatabaseEnvironment } from './environment.ts';
+import { jsonOf } from './json.ts';
 import type { Secrets } from './secrets.ts';
 
 export const loginShape = z.object({ username: z.string().min(1), password: z.string().min(1) });
@@ -148,18 +149,12 @@ export function openDatabaseAs<Tables>(address: PostgresAddress, login: Login, m
   return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 }
 
-/** The value of one column in JSON: `bigint` and `Date` as text, which PostgreSQL casts back without loss. */
-function jsonValue(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
-}
-
 /**
  * A page of rows as one parameter, to be selected from like a table: set-based statements stay one statement however many rows there
  * are. `columns` is the column definition list, such as `row_id bigint, at timestamptz`; it is code, never input.
  */
 export function recordset(alias: string, columns: string, rows: readonly object[]): RawBuilder<unknown> {
-  const json = JSON.stringify(rows, jsonValue);
-  return sql`jsonb_to_recordset(${json}::jsonb) as ${sql.raw(alias)}(${sql.raw(columns)})`;
+  return sql`jsonb_to_recordset(${jsonOf(rows)}::jsonb) as ${sql.raw(alias)}(${sql.raw(columns)})`;
 }
 
 /** One row or many of a query that must not lose any: `expected` rows, or it throws and so rolls back. */

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
+import { jsonOf } from '../shared/json.ts';
 import type { StopName } from './transfer.table.ts';
 
 /**
@@ -78,11 +79,8 @@ export async function raiseAlarm(
   detail: object,
   at: Date,
 ): Promise<void> {
-  const json = JSON.stringify(detail, (_key, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  );
   await trx
     .insertInto('alarm')
-    .values({ name, detail: sql`${json}::jsonb`, raised_at: at })
+    .values({ name, detail: sql`${jsonOf(detail)}::jsonb`, raised_at: at })
     .execute();
 }
