@@ -16,7 +16,7 @@ import { createCallLimiter } from './call-limiter.ts';
 import { startDeadline, withinDeadline } from './deadline.ts';
 import type { Deadline } from './deadline.ts';
 import { callHttp, errorName } from './http-call.ts';
-import type { HttpResult } from './http-call.ts';
+import type { CallHttp, HttpResult } from './http-call.ts';
 import { isTokenRejected } from './openbanking.codes.ts';
 import {
   checkStatementRequest,
@@ -52,6 +52,8 @@ export interface OpenBankingOptions {
   /** For one call in all: waiting for a place, the token, the connection and the answer. */
   readonly callTimeoutMs: number;
   readonly maxConcurrentCalls: number;
+  /** What carries a call to the bank and its answer back: HTTP on a connection of its own, unless given. */
+  readonly callHttp?: CallHttp;
 }
 
 /** The life that a token must have left for a question, and for a transfer, which is never sent a second time for a token's sake. */
@@ -76,8 +78,14 @@ type Answer =
  */
 export function createOpenBanking(options: OpenBankingOptions): Bank {
   const urlOf = urlsUnder(options.baseUrl);
-  const limiter = createCallLimiter(options.maxConcurrentCalls);
-  const tokens = createTokens({ urlOf, credentials: options.credentials, clock: options.clock });
+  const limiter = createCallLimiter(options.maxConcurrentCalls, options.clock);
+  const callBank = options.callHttp ?? callHttp;
+  const tokens = createTokens({
+    urlOf,
+    credentials: options.credentials,
+    clock: options.clock,
+    callHttp: callBank,
+  });
 
   /** Asks a question, and asks it once more with a new token when the bank did not accept the first. */
   async function ask(question: Question, deadline: Deadline): Promise<Answer> {
@@ -110,7 +118,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
   ): Promise<{ result: HttpResult; exchange: Exchange }> {
     const requestedAt = options.clock.now();
     const startedMs = deadline.elapsedMs();
-    const result = await callHttp({
+    const result = await callBank({
       url: urlOf(request.path),
       method: request.method,
       headers: headersFor(request.method, token),
@@ -150,7 +158,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
 
   async function listTransactions(request: StatementRequest): Promise<StatementPage | BankRefusal> {
     checkStatementRequest(request);
-    const deadline = startDeadline(options.callTimeoutMs);
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const question: Question = {
       operation: 'transaction_list',
       method: 'GET',
@@ -177,7 +185,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     if (inquiries.length < 1 || inquiries.length > INQUIRIES_MAX) {
       throw new Error(`An inquiry asks about 1 to ${INQUIRIES_MAX} transfers, not ${inquiries.length}`);
     }
-    const deadline = startDeadline(options.callTimeoutMs);
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const body = transferResultBody(inquiries, options.clock.now());
     const question: Question = {
       operation: 'transfer_result',
@@ -202,7 +210,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
   }
 
   async function sendTransfer(prepared: PreparedTransfer, mayStillWrite: () => boolean): Promise<SendResult> {
-    const deadline = startDeadline(options.callTimeoutMs);
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     return inPlace(
       deadline,
       () => sendInPlace(prepared, mayStillWrite, deadline),

@@ -3,8 +3,8 @@ import type { Clock } from '../shared/clock.ts';
 import type { BankRefusal, Exchange } from './bank.ts';
 import type { Deadline } from './deadline.ts';
 import { withinDeadline } from './deadline.ts';
-import { callHttp, errorName } from './http-call.ts';
-import type { HttpResult } from './http-call.ts';
+import { errorName } from './http-call.ts';
+import type { CallHttp, HttpResult } from './http-call.ts';
 import { parseJson } from './openbanking.messages.ts';
 
 export const TOKEN_PATH = '/oauth/2.0/token';
@@ -36,6 +36,7 @@ export interface TokenOptions {
   readonly urlOf: (path: string) => URL;
   readonly credentials: () => Promise<Credentials>;
   readonly clock: Clock;
+  readonly callHttp: CallHttp;
 }
 
 /** `expires_in` is seconds; KFTC's own examples write it as a number and as digits. */
@@ -87,7 +88,7 @@ async function fetchToken(options: TokenOptions, deadline: Deadline): Promise<To
     );
   }
   const startedMs = deadline.elapsedMs();
-  const result = await callHttp({
+  const result = await options.callHttp({
     url: options.urlOf(TOKEN_PATH),
     method: 'POST',
     headers: {

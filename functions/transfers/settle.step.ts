@@ -45,18 +45,19 @@ export type SettleOutcome =
  * @throws only when the infrastructure is broken (no database, no secret): then the queue retries the message.
  */
 export async function settle(context: SettleContext, transferId: bigint): Promise<SettleOutcome> {
-  const began = performance.now();
+  const began = context.clock.monotonicMs();
   const claimed = await claim(context, transferId, context.clock.now());
   if (claimed.outcome !== 'claimed') return claimed;
   const { claim: own } = claimed;
   const mayStillWrite = () =>
-    performance.now() - began < WRITE_WITHIN_MS &&
+    context.clock.monotonicMs() - began < WRITE_WITHIN_MS &&
     context.clock.now().getTime() - own.claimedAt.getTime() < WRITE_WITHIN_MS;
   const sent = await context.bank.sendTransfer(own.prepared, mayStillWrite);
   try {
     return await record(context, own, sent);
   } catch (error) {
-    if (!isConnectionLost(error) || performance.now() - began >= RECORD_AGAIN_WITHIN_MS) throw error;
+    if (!isConnectionLost(error) || context.clock.monotonicMs() - began >= RECORD_AGAIN_WITHIN_MS)
+      throw error;
     // Harmless if the first has committed all the same: it is fenced by the claim's token, and a success is known once.
     return await record(context, own, sent);
   }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { won } from '../../../functions/shared/money.ts';
 import type { Bank, StatementRow } from '../../../functions/bank/bank.ts';
 import { createTokens } from '../../../functions/bank/openbanking.token.ts';
+import { callHttp } from '../../../functions/bank/http-call.ts';
 import { startDeadline } from '../../../functions/bank/deadline.ts';
 import type { BankSimulator, BankSimulatorOptions } from '../../../local/bank-simulator/bank-simulator.ts';
 import type { Faults } from '../../../local/bank-simulator/faults.ts';
@@ -113,8 +114,9 @@ describe('the bank simulator', () => {
         urlOf: (where) => new URL(where, url),
         credentials: () => Promise.resolve(SECRETS),
         clock,
+        callHttp,
       });
-      const got = await tokens.get(0, startDeadline(5000));
+      const got = await tokens.get(0, startDeadline(clock, 5000));
       assert.equal(got.outcome, 'token');
       const response = await fetch(`${url}/v2.0/transfer/deposit/acnt_num`, {
         method: 'POST',
