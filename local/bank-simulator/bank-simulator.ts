@@ -34,6 +34,8 @@ export interface BankSimulatorOptions {
   readonly postingLagMsMax?: number;
   /** How long the money of a returned transfer stays away. */
   readonly returnAfterMs?: number;
+  /** The longest time that a transfer is in progress, where the bank executes late. */
+  readonly processingMsMax?: number;
   readonly tokenLifeSeconds?: number;
 }
 
@@ -72,7 +74,11 @@ export async function startBankSimulator(options: BankSimulatorOptions): Promise
   const { journal, entries } = openJournal(options.journalFile);
   const postingLagMsMax = options.postingLagMsMax ?? FIVE_MINUTES_MS;
   const returnAfterMs = options.returnAfterMs ?? TEN_MINUTES_MS;
-  const bank = new SimulatedBank({ clock, journal, dice, postingLagMsMax, returnAfterMs }, entries);
+  const processingMsMax = options.processingMsMax ?? TEN_MINUTES_MS;
+  const bank = new SimulatedBank(
+    { clock, journal, dice, postingLagMsMax, returnAfterMs, processingMsMax },
+    entries,
+  );
   const lifeSeconds = options.tokenLifeSeconds ?? ONE_DAY_SECONDS;
   const desk = createTokenDesk({ clock, clientId, clientSecret, lifeSeconds });
   const { latencyMs = 0, slowMs = 3000 } = options;

@@ -4,6 +4,8 @@ import { createHash } from 'node:crypto';
  * The ways in which a bank lies or breaks, each of which has happened to somebody.
  *
  * - `execute_then_timeout`: the transfer is executed and no answer comes.
+ * - `execute_late`: the answer says that the transfer is in progress; it is executed, or refused, within the bank's processing time.
+ * - `repeat_duplicate`: a transfer whose id was used before on this date is executed once more, where it should be refused.
  * - `say_failed_after_executing`: the transfer is executed and the answer says that it failed.
  * - `paid_then_returned`: a row with the transfer's reference and the bank's mark of a return comes later.
  * - `forget_id`: a result inquiry knows nothing of an executed transfer, ever.
@@ -19,6 +21,8 @@ import { createHash } from 'node:crypto';
  */
 export const FAULT_NAMES = [
   'execute_then_timeout',
+  'execute_late',
+  'repeat_duplicate',
   'say_failed_after_executing',
   'paid_then_returned',
   'forget_id',
