@@ -40,12 +40,9 @@ export async function shrink(
     best = result;
     return true;
   };
-  // Whole kinds of trouble first, halves of them before single ones: a world with little of it is quick.
-  const present = ALL_TROUBLES.filter((name) => planWorld(seed, given).troubles[name] !== undefined);
-  await without(present, attempt, () => changes);
-  for (let smaller = true; smaller && tries < TRIES_MAX;) {
+  const oneStepFewer = async (): Promise<boolean> => {
     const plan = planWorld(seed, changes);
-    smaller =
+    return (
       (plan.orders > 1 && (await attempt({ ...changes, orders: Math.floor(plan.orders / 2) }))) ||
       (plan.orders > 1 &&
         (await attempt({ ...changes, orders: plan.orders - Math.ceil(plan.orders / 5) }))) ||
@@ -53,7 +50,19 @@ export async function shrink(
       (plan.sellers > 1 && (await attempt({ ...changes, sellers: plan.sellers - 1 }))) ||
       (plan.workers > 1 && (await attempt({ ...changes, workers: plan.workers - 1 })))
     );
-  }
+  };
+  const fewer = async (): Promise<void> => {
+    for (let smaller = true; smaller && tries < TRIES_MAX;) smaller = await oneStepFewer();
+  };
+  // A world with little in it is quick, so that it becomes small before its troubles are told apart.
+  await fewer();
+  await without(
+    ALL_TROUBLES.filter((name) => (planWorld(seed, given).troubles[name] ?? 0) > 0),
+    attempt,
+    () => changes,
+  );
+  await fewer();
+  return { changes, result: best, tries };
 }
 
 async function without(
