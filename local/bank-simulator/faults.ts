@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
  * - `say_failed_after_executing`: the transfer is executed and the answer says that it failed.
  * - `paid_then_returned`: a row with the transfer's reference and the bank's mark of a return comes later.
  * - `forget_id`: a result inquiry knows nothing of an executed transfer, ever.
- * - `lying_inquiry`: a result inquiry says, this once, that an executed transfer failed or does not exist.
+ * - `lying_inquiry`: a result inquiry says, this once, that a transfer failed or does not exist which is executed or in progress.
  * - `rows_late`: a row shows on the statement later than it happened, within the posting lag.
  * - `rows_twice`: a page begins with the last row of the page before.
  * - `rows_out_of_order`: a page's rows come in the opposite order.

@@ -206,7 +206,9 @@ export function createWire(options: WireOptions): (request: WireRequest) => Wire
     if (checkType !== '2') return NO_SUCH_TRANSFER;
     const truth = bank.resultOf(date, item.org_bank_tran_id, wonOf(item.org_tran_amt));
     const about = nth(`result of ${date} ${item.org_bank_tran_id}`);
-    if (truth.rspCode !== 'A0000' || !dice.fires('lying_inquiry', about)) return truth;
+    // Of one that is in progress a liar says the same as of one that is done.
+    const isOrWillBe = truth.rspCode === 'A0000' || truth.transfer?.executeAt !== undefined;
+    if (!isOrWillBe || !dice.fires('lying_inquiry', about)) return truth;
     return dice.draw(`deny|${about}`) < 0.5 ? NO_SUCH_TRANSFER : lieAbout(about);
   }
 

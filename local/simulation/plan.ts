@@ -127,9 +127,11 @@ export function planWorld(seed: number, changes: PlanChanges = {}): WorldPlan {
   const ownPayoutAccount = random.chance(0.25);
   const lookEvery = random.pick([1, 5, 10, 20]);
   const troubles: Partial<Record<AnyTrouble, number>> = {};
+  // One of eight worlds is wild.
+  const times = random.chance(1 / 8) ? 3 : 1;
   for (const name of ALL_TROUBLES) {
     const part = random.fraction();
-    if (random.chance(0.6)) troubles[name] = HIGHEST[name] * part;
+    if (random.chance(0.6)) troubles[name] = Math.min(HIGHEST[name] * part * times, 1);
   }
   Object.assign(troubles, changes.troubles);
   for (const name of changes.without ?? []) Reflect.deleteProperty(troubles, name);

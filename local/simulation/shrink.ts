@@ -19,12 +19,11 @@ export async function shrink(
   runner: Pick<WorldRunner, 'run'>,
   seed: number,
   given: PlanChanges,
-  onTry: (tries: number) => void = () => undefined,
+  triesMax = TRIES_MAX,
 ): Promise<Shrunk | undefined> {
   let tries = 0;
   const run = async (changes: PlanChanges): Promise<WorldResult | undefined> => {
     tries += 1;
-    onTry(tries);
     const result = await runner.run(seed, changes);
     return result.violations.length > 0 ? result : undefined;
   };
@@ -33,7 +32,7 @@ export async function shrink(
   if (best === undefined) return undefined;
   const invariant = best.violations[0]?.invariant;
   const attempt = async (smaller: PlanChanges): Promise<boolean> => {
-    if (tries >= TRIES_MAX) return false;
+    if (tries >= triesMax) return false;
     const result = await run(smaller);
     if (result?.violations[0]?.invariant !== invariant || result === undefined) return false;
     changes = smaller;
@@ -52,7 +51,7 @@ export async function shrink(
     );
   };
   const fewer = async (): Promise<void> => {
-    for (let smaller = true; smaller && tries < TRIES_MAX;) smaller = await oneStepFewer();
+    for (let smaller = true; smaller && tries < triesMax;) smaller = await oneStepFewer();
   };
   // A world with little in it is quick, so that it becomes small before its troubles are told apart.
   await fewer();

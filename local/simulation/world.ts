@@ -324,7 +324,12 @@ class World {
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     this.#state.timeline.after(0, async () => {
       try {
-        if (result === undefined || !('began_at' in result) || result.ended !== 'complete') {
+        if (
+          result === undefined ||
+          !('began_at' in result) ||
+          result.ended !== 'complete' ||
+          result.dispatched > 0
+        ) {
           resolve(false);
           return;
         }

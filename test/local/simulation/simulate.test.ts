@@ -63,7 +63,10 @@ describe('the simulator', function () {
 
     it('absence that is believed before the bank has had its time', async () => {
       await findsWithin(10, /paid_twice|lost|alarm_transfer_executed_unexpectedly|posted/, {
-        changes: { ...SMALL, troubles: { execute_late: 0.5, repeat_duplicate: 1, kill: 0 } },
+        changes: {
+          ...SMALL,
+          troubles: { execute_late: 0.6, lying_inquiry: 0.9, repeat_duplicate: 1, kill: 0 },
+        },
         sabotage: { statement: believeAtOnce },
       });
     });
@@ -101,7 +104,7 @@ describe('the simulator', function () {
         run: (seed: number, smaller: PlanChanges = {}) => runner.run(seed, smaller, { sabotage }),
       };
       const seed = await firstFailing(10, changes, sabotage);
-      const shrunk = await shrink(sabotaged, seed, changes);
+      const shrunk = await shrink(sabotaged, seed, changes, 15);
       assert.ok(shrunk !== undefined);
       assert.ok(shrunk.result.violations.length > 0);
       assert.ok((shrunk.changes.orders ?? 60) < 60, `still ${shrunk.changes.orders ?? 60} orders`);
