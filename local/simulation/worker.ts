@@ -26,7 +26,8 @@ async function answer({ seed, changes }: WorldOrder): Promise<WorkerAnswer> {
 process.on('message', (order: WorldOrder) => {
   void answer(order).then((told) => process.send?.(told));
 });
-// Ctrl-C is for the parent to handle, which then lets go of this process.
+// A signal is for the parent to handle, which then lets go of this process.
 process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
 process.on('disconnect', () => void runner.close().finally(() => process.exit()));
 process.send?.('ready');
