@@ -94,6 +94,7 @@ async function runAll(): Promise<number> {
   process.once('SIGINT', () => interrupted.abort());
   process.once('SIGTERM', () => interrupted.abort());
   let toldAtMs = performance.now();
+  let told = 0;
   const totals = await simulate({
     seed,
     runs: options.runs,
@@ -102,13 +103,15 @@ async function runAll(): Promise<number> {
     changes,
     signal: interrupted.signal,
     onProgress(now) {
+      for (const failure of now.failures.slice(told)) say(failureText(failure));
+      told = now.failures.length;
       if (performance.now() - toldAtMs < PROGRESS_MS) return;
       toldAtMs = performance.now();
       say(inShort(now));
     },
   });
   say(inShort(totals));
-  for (const failure of totals.failures) say(`seed ${failure.seed}: ${failure.invariant}: ${failure.detail}`);
+  for (const failure of totals.failures.slice(told)) say(failureText(failure));
   if (options.shrink && totals.failures.length > 0 && !interrupted.signal.aborted)
     await tellFailures(totals.failures.slice(0, SHRUNK_MAX));
   if (options.json === true) process.stdout.write(`${JSON.stringify(report(totals))}\n`);
@@ -134,6 +137,10 @@ async function tellFailures(failures: readonly Failure[]): Promise<void> {
   } finally {
     await runner.close();
   }
+}
+
+function failureText({ seed: failed, invariant, detail }: Failure): string {
+  return `seed ${failed}: ${invariant}: ${detail}`;
 }
 
 function inShort({ runs, transfers, lost, paid_twice, failures, seconds }: Totals): string {

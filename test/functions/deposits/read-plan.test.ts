@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { kstDate } from '../../../functions/bank/kst.ts';
 import {
   halve,
+  planBeginning,
   OVERLAP_MS,
   planRead,
   planReread,
@@ -158,5 +159,24 @@ describe('a range', () => {
         if (inside) assert.deepEqual(parts[1]?.from, instant);
       }),
     );
+  });
+
+  describe('of a new account begins', () => {
+    const now = new Date('2026-03-10T00:03:00+09:00');
+    const midnight = (date: string) => new Date(`${date}T00:00:00+09:00`);
+
+    it('with the day of the first order, whose buyer may have paid before the first cycle', () => {
+      const order = new Date('2026-03-09T23:50:00+09:00');
+      assert.deepEqual(planBeginning(now, order), midnight('2026-03-09'));
+    });
+
+    it('today, when there is no order or none that counts already', () => {
+      assert.deepEqual(planBeginning(now, undefined), midnight('2026-03-10'));
+      assert.deepEqual(planBeginning(now, new Date('2026-03-11T10:00:00+09:00')), midnight('2026-03-10'));
+    });
+
+    it('no earlier than what is read again each day', () => {
+      assert.deepEqual(planBeginning(now, midnight('2025-01-01')), midnight('2026-03-08'));
+    });
   });
 });
