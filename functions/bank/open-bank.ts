@@ -1,14 +1,14 @@
 import type { Clock } from '../shared/clock.ts';
-import type { BankEnvironment } from '../shared/environment.ts';
+import type { BankEnvironment, SettlementEnvironment } from '../shared/environment.ts';
 import type { Secrets } from '../shared/secrets.ts';
 import type { Bank } from './bank.ts';
-import { bankCredentialsShape } from './bank-secrets.ts';
+import { bankCredentialsShape, bankPayoutShape } from './bank-secrets.ts';
 import { randomQueryId } from './bank-tran-id.ts';
 import { createOpenBanking } from './openbanking.client.ts';
 
 /** What a payout needs beyond the client's credentials. */
 export interface PayoutAuthority {
-  readonly passPhrase: () => Promise<string>;
+  readonly passPhrase: (fresh: boolean) => Promise<string>;
   readonly contractAccountNumber: () => string;
 }
 
@@ -21,6 +21,16 @@ export const mayNotPay: PayoutAuthority = {
   },
 };
 
+export async function readPassPhrase(
+  env: SettlementEnvironment,
+  secrets: Secrets,
+  fresh: boolean,
+): Promise<string> {
+  const id = env.BANK_PAYOUT_SECRET_ID;
+  const value = await (fresh ? secrets.readFresh(id, bankPayoutShape) : secrets.read(id, bankPayoutShape));
+  return value.wd_pass_phrase;
+}
+
 /** Opens the bank that the environment names, with credentials from Secrets Manager. */
 export function openBank(
   env: BankEnvironment,
@@ -30,8 +40,11 @@ export function openBank(
 ): Bank {
   return createOpenBanking({
     baseUrl: env.BANK_BASE_URL,
-    credentials: async () => {
-      const value = await secrets.read(env.BANK_CREDENTIALS_SECRET_ID, bankCredentialsShape);
+    credentials: async (fresh) => {
+      const id = env.BANK_CREDENTIALS_SECRET_ID;
+      const value = await (fresh
+        ? secrets.readFresh(id, bankCredentialsShape)
+        : secrets.read(id, bankCredentialsShape));
       return {
         clientId: value.client_id,
         clientSecret: value.client_secret,

@@ -6,7 +6,7 @@ import { bankCredentialsShape } from '../bank/bank-secrets.ts';
 import { mayNotPay, openBank } from '../bank/open-bank.ts';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
-import { createVault, dataKeysShape } from '../shared/encryption.ts';
+import { openVault } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
@@ -44,7 +44,7 @@ export type MatchResult = CycleSummary | { readonly ended: 'overlap' | 'taken_ov
 export async function handler(event: MatchEvent, lambda: Context): Promise<MatchResult> {
   logger.addContext(lambda);
   const credentials = await secrets.read(env.BANK_CREDENTIALS_SECRET_ID, bankCredentialsShape);
-  const vault = createVault(await secrets.read(env.DATA_KEYS_SECRET_ID, dataKeysShape));
+  const vault = await openVault(secrets, env.DATA_KEYS_SECRET_ID);
   if (event.dry_run === true) {
     await sql`select token from lease limit 1`.execute(db);
     return { ended: 'dry_run' };

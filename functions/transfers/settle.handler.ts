@@ -3,10 +3,10 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { sql } from 'kysely';
 import { bankCredentialsShape, bankPayoutShape } from '../bank/bank-secrets.ts';
-import { openBank } from '../bank/open-bank.ts';
+import { openBank, readPassPhrase } from '../bank/open-bank.ts';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
-import { createVault, dataKeysShape } from '../shared/encryption.ts';
+import { openVault } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
@@ -26,7 +26,7 @@ const processor = new SqsFifoPartialProcessorAsync();
 /** Set at each invocation, since a bank's message needs it before anything can be awaited. */
 let contractAccountNumber = '';
 const bank = openBank(env, secrets, clock, {
-  passPhrase: async () => (await secrets.read(env.BANK_PAYOUT_SECRET_ID, bankPayoutShape)).wd_pass_phrase,
+  passPhrase: (fresh) => readPassPhrase(env, secrets, fresh),
   contractAccountNumber: () => contractAccountNumber,
 });
 
@@ -56,7 +56,7 @@ export async function handler(
     db,
     bank,
     clock,
-    vault: createVault(await secrets.read(env.DATA_KEYS_SECRET_ID, dataKeysShape)),
+    vault: await openVault(secrets, env.DATA_KEYS_SECRET_ID),
     payoutAccount: env.PAYOUT_ACCOUNT,
     organisationCode: credentials.organisation_code,
   };
