@@ -5,7 +5,6 @@ import {
   addVersion,
   CURRENT,
   holderOf,
-  moveLabel,
   nowS,
   PENDING,
   type Rotation,
@@ -90,7 +89,8 @@ export function createRotations(args: RotationsArgs): Rotations {
   return {
     begin(secret, rotation, token, immediately) {
       const pending = holderOf(secret, PENDING);
-      if (pending !== undefined && pending.id !== token && pending !== holderOf(secret, CURRENT)) {
+      const isOver = pending === undefined || pending === holderOf(secret, CURRENT);
+      if (!isOver && pending.id !== token) {
         if (!running.has(secret)) run(secret, () => rotate(secret, pending.id));
         throw new AwsError(
           'InvalidRequestException',
@@ -101,9 +101,7 @@ export function createRotations(args: RotationsArgs): Rotations {
       if (!running.has(secret)) {
         if (!immediately) run(secret, () => test(secret, token));
         else if (holderOf(secret, CURRENT)?.id !== token) {
-          const version = secret.versions.find(({ id }) => id === token);
-          if (version === undefined) addVersion(secret, token, undefined, [PENDING]);
-          else moveLabel(secret, PENDING, version);
+          if (isOver) addVersion(secret, token, undefined, [PENDING]);
           run(secret, () => rotate(secret, token));
         }
       }
