@@ -37,7 +37,7 @@ export interface Rotations {
 }
 
 export function createRotations(args: RotationsArgs): Rotations {
-  const running = new Map<Secret, Promise<void>>();
+  const running = new Map<Secret, { readonly token: string; readonly ends: Promise<void> }>();
   const stopped = new AbortController();
 
   const takeSteps = async (secret: Secret, token: string, steps: readonly string[]): Promise<void> => {
@@ -76,40 +76,46 @@ export function createRotations(args: RotationsArgs): Rotations {
     }
   };
 
-  const run = (secret: Secret, work: () => Promise<void>): void => {
-    const ends = work()
+  const run = (secret: Secret, token: string, work: typeof rotate): void => {
+    const ends = work(secret, token)
       .catch((error: unknown) => args.log(`the rotation of ${secret.name} was broken off: ${String(error)}`))
       .finally(() => {
         running.delete(secret);
         args.changed();
       });
-    running.set(secret, ends);
+    running.set(secret, { token, ends });
+  };
+
+  /** The version of a rotation that runs, or that was given up. */
+  const unfinished = (secret: Secret): string | undefined => {
+    const pending = holderOf(secret, PENDING);
+    return running.get(secret)?.token ?? (pending === holderOf(secret, CURRENT) ? undefined : pending?.id);
   };
 
   return {
     begin(secret, rotation, token, immediately) {
-      const pending = holderOf(secret, PENDING);
-      const isOver = pending === undefined || pending === holderOf(secret, CURRENT);
-      if (!isOver && pending.id !== token) {
-        if (!running.has(secret)) run(secret, () => rotate(secret, pending.id));
+      const before = unfinished(secret);
+      if (before !== undefined && before !== token) {
+        if (!running.has(secret)) run(secret, before, rotate);
         throw new AwsError(
           'InvalidRequestException',
           "A previous rotation isn't complete. That rotation will be reattempted.",
         );
       }
       secret.rotation = { ...secret.rotation, ...rotation };
-      if (!running.has(secret)) {
-        if (!immediately) run(secret, () => test(secret, token));
-        else if (holderOf(secret, CURRENT)?.id !== token) {
-          if (isOver) addVersion(secret, token, undefined, [PENDING]);
-          run(secret, () => rotate(secret, token));
-        }
-      }
       args.changed();
+      if (running.has(secret) || holderOf(secret, CURRENT)?.id === token) return;
+      if (!immediately) {
+        run(secret, token, test);
+        return;
+      }
+      if (before === undefined) addVersion(secret, token, undefined, [PENDING]);
+      args.changed();
+      run(secret, token, rotate);
     },
     async stop() {
       stopped.abort();
-      await Promise.all(running.values());
+      await Promise.all([...running.values()].map(({ ends }) => ends));
     },
   };
 }

@@ -264,6 +264,22 @@ describe('local Secrets Manager', () => {
       await until('it has rotated once more', () => isCurrent(idOf(3)));
     });
 
+    it('begins no other rotation before the last answer of the one that runs', async () => {
+      const answered = Promise.withResolvers<undefined>();
+      answer = async (Step) => {
+        if (Step === 'testSecret') await answered.promise;
+        return { outcome: 'returned', payload: null };
+      };
+      await rotate({ ClientRequestToken: idOf(2) });
+      await until('the third step runs', () => steps().length === 3);
+      await move('AWSCURRENT', idOf(2), idOf(1));
+      await assert.rejects(rotate({ ClientRequestToken: idOf(3) }), InvalidRequestException);
+      await rotate({ ClientRequestToken: idOf(2) });
+      answered.resolve(undefined);
+      await until('it is over', () => steps().length === 4);
+      assert.deepEqual(steps(), ALL);
+    });
+
     it('rotates no second time under a version that is current', async () => {
       await rotate({ ClientRequestToken: idOf(2) });
       await until('it has rotated', () => isCurrent(idOf(2)));

@@ -302,6 +302,8 @@ function openShops(system: LocalSystem): Shops {
           { requestedBy: 'kim', approvedBy: 'lee' },
           systemClock.now(),
         );
+        // One payout an order: more transfers.
+        await trx.updateTable('seller').set({ payout_grouping: 'order' }).execute();
       });
       sellers.push(sellerId);
     },
