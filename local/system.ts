@@ -1,19 +1,20 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { sql, type Kysely } from 'kysely';
 import { bundleFunction } from '../components/function-bundle.ts';
 import type { Database } from '../functions/database.ts';
 import type { Clock } from '../functions/shared/clock.ts';
-import { createVault, dataKeysShape, type Vault } from '../functions/shared/encryption.ts';
-import { loginShape, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
+import { openVault, type Vault } from '../functions/shared/encryption.ts';
+import { readEnvironment } from '../functions/shared/environment.ts';
+import { openDatabase, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
+import { createSecrets } from '../functions/shared/secrets.ts';
 import { LOCAL_REGION } from './aws-json-server.ts';
 import { startBankSimulator, type BankSimulator } from './bank-simulator/bank-simulator.ts';
 import type { Faults } from './bank-simulator/faults.ts';
 import { startEventBus, type LocalEventBus } from './event-bus.ts';
 import { createFunctionHost, type FunctionHost, type LocalFunction } from './function-host/function-host.ts';
 import { createEventSourceMapping, type EventSourceMapping } from './function-host/event-source-mapping.ts';
-import { localSecretsClient, prepareSecrets, SECRET_IDS } from './local-secrets.ts';
+import { enableRotation, localSecretsClient, prepareSecrets, SECRET_IDS } from './local-secrets.ts';
 import { startPostgres, type LocalPostgres } from './postgres.ts';
 import { startQueue, type LocalQueue } from './queue.ts';
 import { startSecretsManager, type LocalSecretsManager } from './secrets-manager.ts';
@@ -34,6 +35,7 @@ export const ACCOUNT_NUMBERS = {
 /** The deployed functions' limits (docs/architecture.md): a batch that is killed locks its groups for less than a cycle. */
 const MATCHER_TIMEOUT_MS = 120_000;
 const SETTLEMENT_TIMEOUT_MS = 45_000;
+const ROTATION_TIMEOUT_MS = 90_000;
 const VISIBILITY_S = 270;
 const MAX_RECEIVES = 5;
 
@@ -53,6 +55,10 @@ export interface SystemOptions {
   readonly settlementConcurrency: number;
   /** How long a call to the bank may take, seconds; as deployed unless given. */
   readonly bankCallTimeoutS?: number;
+  /** How long a token of the bank lives, seconds; a day unless given. */
+  readonly bankTokenLifeS?: number;
+  /** How long a function keeps a secret's value, seconds; as deployed unless given. */
+  readonly secretTtlS?: number;
   /** How long the queue hides a message that was handed out, seconds; as deployed unless given. */
   readonly visibilityS?: number;
   /** How the settlement's queue is polled: `short` for a caller who steps a clock. */
@@ -77,6 +83,9 @@ export interface LogLine {
 export interface LocalSystem {
   readonly matcher: LocalFunction;
   readonly settlement: LocalFunction;
+  /** Rotates the database secret, when Secrets Manager calls it. */
+  readonly rotation: LocalFunction;
+  readonly secretsManager: LocalSecretsManager;
   readonly bank: BankSimulator;
   readonly queue: LocalQueue;
   readonly events: LocalEventBus;
@@ -113,7 +122,8 @@ async function assemble(
   stops: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
 ): Promise<LocalSystem> {
-  const [postgres, queue, secretsManager, events] = await startServices(options, stops);
+  const hosted: LocalFunction[] = [];
+  const [postgres, queue, secretsManager, events] = await startServices(options, stops, hosted);
   const secrets = localSecretsClient(secretsManager.endpoint);
   stops.push(() => ended(() => secrets.destroy()));
   const superuser = { username: postgres.superuser, password: postgres.password };
@@ -128,6 +138,7 @@ async function assemble(
     ...(options.faults === undefined ? {} : { faults: options.faults }),
     ...(options.faultSeed === undefined ? {} : { seed: options.faultSeed }),
     slowMs: 500,
+    ...(options.bankTokenLifeS === undefined ? {} : { tokenLifeSeconds: options.bankTokenLifeS }),
     ...(options.durable ? { journalFile: join(options.folder, 'bank.ndjson') } : {}),
   });
   stops.push(() => bank.stop());
@@ -157,7 +168,9 @@ async function assemble(
   });
   stops.push(() => host.stop());
   const functions = await defineFunctions(host, options, environment);
+  hosted.push(functions.rotation);
   await runMigrations(functions.migration);
+  await enableRotation(secrets, functions.rotation.arn);
 
   const queueClient = queue.client();
   stops.push(() => ended(() => queueClient.destroy()));
@@ -173,21 +186,18 @@ async function assemble(
   });
   stops.push(() => mapping.stop());
 
-  const read = async (id: string): Promise<unknown> =>
-    JSON.parse((await secrets.send(new GetSecretValueCommand({ SecretId: id }))).SecretString ?? 'null');
-  const db = openDatabaseAs<Database>(
-    addressOf(postgres, DATABASE),
-    loginShape.parse(await read(SECRET_IDS.application)),
-    4,
-  );
+  const env = readEnvironment('matcher', environment);
+  const cached = createSecrets(env.SECRET_TTL_S, secrets);
+  const db = openDatabase<Database>(env, cached, 4);
   stops.push(() => db.destroy());
-  const vault = createVault(dataKeysShape.parse(await read(SECRET_IDS.dataKeys)));
-  return { ...functions, bank, queue, events, postgres, host, mapping, db, vault, stop };
+  const vault = await openVault(cached, env.DATA_KEYS_SECRET_ID);
+  return { ...functions, secretsManager, bank, queue, events, postgres, host, mapping, db, vault, stop };
 }
 
 async function startServices(
   options: SystemOptions,
   stops: (() => Promise<unknown>)[],
+  hosted: readonly LocalFunction[],
 ): Promise<[LocalPostgres, LocalQueue, LocalSecretsManager, LocalEventBus]> {
   const starts = [
     startPostgres({
@@ -201,7 +211,15 @@ async function startServices(
         ),
     }),
     startQueue(),
-    startSecretsManager({ file: join(options.folder, 'secrets.json') }),
+    startSecretsManager({
+      file: join(options.folder, 'secrets.json'),
+      async invoke(functionArn, event) {
+        const called = hosted.find(({ arn }) => arn === functionArn);
+        if (called === undefined) throw new Error(`there is no function ${functionArn} to call yet`);
+        return await called.invoke(event, { queueMsMax: ROTATION_TIMEOUT_MS });
+      },
+      log: (text) => note(options, 'secrets', text),
+    }),
     startEventBus(),
   ] as const;
   for (const starting of starts) {
@@ -272,6 +290,7 @@ function functionEnvironment(options: SystemOptions, at: Endpoints): Record<stri
     TRANSFER_QUEUE_URL: at.queueUrl,
     CYCLE_MINUTES: options.cycleMinutes.toString(),
     POWERTOOLS_LOG_LEVEL: 'INFO',
+    ...(options.secretTtlS === undefined ? {} : { SECRET_TTL_S: options.secretTtlS.toString() }),
     ...(options.bankCallTimeoutS === undefined
       ? {}
       : { BANK_CALL_TIMEOUT_S: options.bankCallTimeoutS.toString() }),
@@ -307,8 +326,15 @@ async function defineFunctions(
       maximumConcurrency: 1,
       extra: { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master },
     },
+    {
+      name: 'rotation',
+      entry: 'logins/rotate.handler.ts',
+      timeoutMs: ROTATION_TIMEOUT_MS,
+      maximumConcurrency: 1,
+      extra: { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master },
+    },
   ] as const;
-  const [matcher, settlement, migration] = await Promise.all(
+  const [matcher, settlement, migration, rotation] = await Promise.all(
     definitions.map(async ({ name, entry, timeoutMs, maximumConcurrency, extra }) => {
       const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
       const bundle = await bundleFunction({ name, entry: path });
@@ -322,9 +348,9 @@ async function defineFunctions(
       });
     }),
   );
-  if (matcher === undefined || settlement === undefined || migration === undefined)
+  if (matcher === undefined || settlement === undefined || migration === undefined || rotation === undefined)
     throw new Error('a function was not defined');
-  return { matcher, settlement, migration };
+  return { matcher, settlement, migration, rotation };
 }
 
 async function runMigrations(migration: LocalFunction): Promise<void> {

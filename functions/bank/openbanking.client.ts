@@ -40,10 +40,10 @@ import type { AccessToken, Credentials } from './openbanking.token.ts';
 export interface OpenBankingOptions {
   /** KFTC: `https://openapi.openbanking.or.kr`, test bed `https://testapi.openbanking.or.kr`. */
   readonly baseUrl: string;
-  /** Asked at each token, so that a rotated secret works without a restart. */
-  readonly credentials: () => Promise<Credentials>;
-  /** KFTC's `wd_pass_phrase`; asked for transfers only, right before each. */
-  readonly passPhrase: () => Promise<string>;
+  /** Asked at each token, so that a rotated secret works without a restart; `fresh` after the bank has refused what a cache held. */
+  readonly credentials: (fresh: boolean) => Promise<Credentials>;
+  /** KFTC's `wd_pass_phrase`; asked for transfers only, right before each; `fresh` after one that the bank did not carry out. */
+  readonly passPhrase: (fresh: boolean) => Promise<string>;
   /** The number (`cntr_account_num`, AN16) of the contract account that a payout account, by its `fintech_use_num`, is. */
   readonly contractAccountNumber: (account: string) => string;
   /** Nine characters 0-9, A-Z for the id of a question to the bank, new each time (`randomQueryId`). */
@@ -86,6 +86,11 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     clock: options.clock,
     callHttp: callBank,
   });
+  /**
+   * Whether the pass phrase may be an old one. No code is known for a wrong one, so every answer but success raises the doubt. That transfer
+   * is not sent again for it: what the bank did with it, an inquiry and the statement say.
+   */
+  let doubtsPassPhrase = false;
 
   /** Asks a question, and asks it once more with a new token when the bank did not accept the first. */
   async function ask(question: Question, deadline: Deadline): Promise<Answer> {
@@ -230,7 +235,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     }
     let passPhrase: string;
     try {
-      const read = await withinDeadline(deadline, options.passPhrase());
+      const read = await withinDeadline(deadline, options.passPhrase(doubtsPassPhrase));
       if (!read.done) return notSent(prepared, 'credentials', 'timeout', deadline);
       passPhrase = read.value;
     } catch (error) {
@@ -245,7 +250,9 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     } as const;
     const { result, exchange } = await call(request, got.token, wireBody, deadline, mayStillWrite);
     if (wasTokenRejected(result)) tokens.drop(got.token);
-    return { result: readSend(result, prepared), exchange };
+    const outcome = readSend(result, prepared);
+    if (result.outcome === 'answered') doubtsPassPhrase = outcome.outcome !== 'succeeded';
+    return { result: outcome, exchange };
   }
 
   function notSent(

@@ -5,7 +5,7 @@ import { bankCredentialsShape } from '../bank/bank-secrets.ts';
 import { mayNotPay, openBank } from '../bank/open-bank.ts';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
-import { createVault, dataKeysShape } from '../shared/encryption.ts';
+import { openVault } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { logBy } from '../shared/function-log.ts';
 import { openDatabase } from '../shared/postgres.ts';
@@ -26,7 +26,7 @@ const match = createMatcher({
   queue: createTransferQueue(new SQSClient({}), env.TRANSFER_QUEUE_URL),
   clock,
   log: logBy(logger),
-  readVault: async () => createVault(await secrets.read(env.DATA_KEYS_SECRET_ID, dataKeysShape)),
+  readVault: () => openVault(secrets, env.DATA_KEYS_SECRET_ID),
   readOrganisationCode: async () =>
     (await secrets.read(env.BANK_CREDENTIALS_SECRET_ID, bankCredentialsShape)).organisation_code,
   settings: {

@@ -12,7 +12,7 @@ const database = {
   DATABASE_NAME: z.string().min(1),
   /** `verify` demands TLS and a certificate of a known authority; `off` is for 127.0.0.1. */
   DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
-  /** JSON `{username, password}` of the application's login. */
+  /** JSON `{username, password}` of the application's login: written once by the migration function, then by rotations. */
   DATABASE_SECRET_ID: z.string().min(1),
   /** How long a secret's value is kept before it is fetched again, seconds. */
   SECRET_TTL_S: seconds(300),
@@ -57,23 +57,18 @@ const settlement = z.object({
   BANK_PROCESSING_MINUTES: seconds(10),
 });
 
-const migration = z.object({
-  DATABASE_HOST: z.string().min(1),
-  DATABASE_PORT: z.coerce.number().int().min(1).max(65_535).default(5432),
-  DATABASE_NAME: z.string().min(1),
-  DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
-  /** JSON `{username, password}` of the login that owns the schema. */
+/** What acts as the login that owns the schema: the migration function, and the rotation of the application's login. */
+const owner = z.object({
+  ...database,
+  /** JSON `{username, password}` of that login. */
   DATABASE_MASTER_SECRET_ID: z.string().min(1),
-  /** The application's secret, written once when it has no value yet. */
-  DATABASE_SECRET_ID: z.string().min(1),
-  SECRET_TTL_S: seconds(300),
 });
 
-export const environments = { matcher, settlement, migration } as const;
+export const environments = { matcher, settlement, migration: owner, rotation: owner } as const;
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;
-export type MigrationEnvironment = z.infer<typeof migration>;
+export type OwnerEnvironment = z.infer<typeof owner>;
 export type BankEnvironment = Pick<SettlementEnvironment, keyof typeof bank>;
 export type DatabaseEnvironment = Pick<SettlementEnvironment, keyof typeof database>;
 

@@ -3,7 +3,7 @@ import { journal } from '../bank/bank-message.repository.ts';
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
 import { holdPosting, type PostedTransfer } from '../ledger/postings.ts';
-import type { Vault } from '../shared/encryption.ts';
+import { UnknownDataKey, type Vault } from '../shared/encryption.ts';
 import { won } from '../shared/money.ts';
 import { holdUnsendable, openAttempt, stateOf, takeQueued, type OpenAttempt } from './claim.repository.ts';
 import { activeStopsLocked, raiseAlarm } from './stops.repository.ts';
@@ -45,7 +45,7 @@ class Unsendable extends Error {
  */
 export async function claim(context: ClaimContext, transferId: bigint, now: Date): Promise<ClaimOutcome> {
   try {
-    return await claimQueued(context, transferId, now);
+    return await claimWithKeys(context, transferId, now);
   } catch (error) {
     if (!(error instanceof Unsendable)) throw error;
     const reason = String(error.cause);
@@ -54,6 +54,20 @@ export async function claim(context: ClaimContext, transferId: bigint, now: Date
         await raiseAlarm(trx, 'transfer_unsendable', { transferId, reason }, now);
     });
     return { outcome: 'unsendable', reason };
+  }
+}
+
+/**
+ * Another function may have written the destination with a data key that is newer than the keys read here. They are read again outside the transaction, which is
+ * not to wait for anybody else; a key that is in none is for a person.
+ */
+async function claimWithKeys(context: ClaimContext, transferId: bigint, now: Date): Promise<ClaimOutcome> {
+  try {
+    return await claimQueued(context, transferId, now);
+  } catch (error) {
+    const cause = error instanceof Unsendable ? error.cause : undefined;
+    if (!(cause instanceof UnknownDataKey) || !(await context.vault.learn(cause.keyId))) throw error;
+    return await claimQueued(context, transferId, now);
   }
 }
 

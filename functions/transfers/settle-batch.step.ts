@@ -24,7 +24,8 @@ export interface SettlementParts {
   /** These are read at each invocation, so that a rotated secret works without a restart; the pass phrase right before each send. */
   readonly readVault: () => Promise<Vault>;
   readonly readOrganisationCode: () => Promise<string>;
-  readonly readPayoutSecret: () => Promise<PayoutSecret>;
+  /** `fresh` when the bank may have refused the pass phrase for having been rotated. */
+  readonly readPayoutSecret: (fresh: boolean) => Promise<PayoutSecret>;
 }
 
 /** The queue's event, or a dry run that looks whether a transfer could be paid and changes nothing. */
@@ -51,12 +52,12 @@ export function createSettlement(
   /** Set at each invocation, since a bank's message needs it before anything can be awaited. */
   let contractAccountNumber = '';
   const bank = parts.openBank({
-    passPhrase: async () => (await parts.readPayoutSecret()).wd_pass_phrase,
+    passPhrase: async (fresh) => (await parts.readPayoutSecret(fresh)).wd_pass_phrase,
     contractAccountNumber: () => contractAccountNumber,
   });
   return async (event, lambda) => {
     const organisationCode = await parts.readOrganisationCode();
-    contractAccountNumber = (await parts.readPayoutSecret()).contract_account_number;
+    contractAccountNumber = (await parts.readPayoutSecret(false)).contract_account_number;
     const vault = await parts.readVault();
     const context: SettleContext = { db, bank, clock, vault, payoutAccount, organisationCode };
     if ('dry_run' in event) {

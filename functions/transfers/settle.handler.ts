@@ -4,7 +4,7 @@ import { bankCredentialsShape, bankPayoutShape } from '../bank/bank-secrets.ts';
 import { openBank } from '../bank/open-bank.ts';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
-import { createVault, dataKeysShape } from '../shared/encryption.ts';
+import { openVault } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { logBy } from '../shared/function-log.ts';
 import { openDatabase } from '../shared/postgres.ts';
@@ -24,10 +24,13 @@ const settleBatch = createSettlement({
   clock,
   log: logBy(logger),
   payoutAccount: env.PAYOUT_ACCOUNT,
-  readVault: async () => createVault(await secrets.read(env.DATA_KEYS_SECRET_ID, dataKeysShape)),
+  readVault: () => openVault(secrets, env.DATA_KEYS_SECRET_ID),
   readOrganisationCode: async () =>
     (await secrets.read(env.BANK_CREDENTIALS_SECRET_ID, bankCredentialsShape)).organisation_code,
-  readPayoutSecret: () => secrets.read(env.BANK_PAYOUT_SECRET_ID, bankPayoutShape),
+  readPayoutSecret: (fresh) =>
+    fresh
+      ? secrets.readFresh(env.BANK_PAYOUT_SECRET_ID, bankPayoutShape)
+      : secrets.read(env.BANK_PAYOUT_SECRET_ID, bankPayoutShape),
 });
 
 /** Pays the transfers of a batch: `settle-batch.step.ts` says what returning and throwing mean. */

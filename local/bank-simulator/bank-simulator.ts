@@ -56,6 +56,12 @@ export interface BankSimulator {
   faultCounts(): FaultCounts;
   /** Ends every token at once. */
   revokeTokens(): void;
+  /** Takes another client secret beside those it takes already. */
+  addClientSecret(clientSecret: string): void;
+  /** Refuses a client secret from now on. */
+  endClientSecret(clientSecret: string): void;
+  /** Moves money for this pass phrase alone from now on. */
+  changePassPhrase(passPhrase: string): void;
   /** Cuts every connection and closes the port. */
   stop(): Promise<void>;
 }
@@ -69,7 +75,9 @@ const ONE_DAY_SECONDS = 86_400;
 
 /** Starts a bank on 127.0.0.1 that speaks KFTC's protocol and, where told to, lies the way banks do. */
 export async function startBankSimulator(options: BankSimulatorOptions): Promise<BankSimulator> {
-  const { clock, organisationCode, clientId, clientSecret, passPhrase } = options;
+  const { clock, organisationCode, clientId, clientSecret } = options;
+  let agreedPassPhrase = options.passPhrase;
+  const passPhrase = (): string => agreedPassPhrase;
   const dice = createFaultDice(options.faults ?? {}, options.seed ?? 1);
   const { journal, entries } = openJournal(options.journalFile);
   const postingLagMsMax = options.postingLagMsMax ?? FIVE_MINUTES_MS;
@@ -95,6 +103,9 @@ export async function startBankSimulator(options: BankSimulatorOptions): Promise
     transfers: () => bank.transfers(),
     faultCounts: () => dice.counts(),
     revokeTokens: () => desk.revokeAll(),
+    addClientSecret: (added) => desk.addClientSecret(added),
+    endClientSecret: (ended) => desk.endClientSecret(ended),
+    changePassPhrase: (agreed) => void (agreedPassPhrase = agreed),
     stop: () => stop(server),
   };
 }

@@ -51,7 +51,8 @@ export interface WireOptions {
   readonly dice: FaultDice;
   readonly desk: TokenDesk;
   readonly organisationCode: string;
-  readonly passPhrase: string;
+  /** The one that moves money now. */
+  readonly passPhrase: () => string;
   /** How long every answer takes, and how much longer a slow one. */
   readonly latencyMs: number;
   readonly slowMs: number;
@@ -162,7 +163,7 @@ export function createWire(options: WireOptions): (request: WireRequest) => Wire
   function transfer(request: WireRequest): WireAnswer {
     const message = transferSchema.safeParse(jsonOf(request));
     if (!message.success) return malformed(whatIsWrong(message.error));
-    if (message.data.wd_pass_phrase !== options.passPhrase)
+    if (message.data.wd_pass_phrase !== options.passPhrase())
       return malformed('wd_pass_phrase: not the one agreed');
     const about = nth(message.data.req_list[0].bank_tran_id);
     const fails = dice.fires('http_5xx', about);

@@ -5,7 +5,12 @@ import { takeLease } from '../../functions/cycle/lease.ts';
 import type { Database } from '../../functions/database.ts';
 import { insertPostings } from '../../functions/ledger/ledger.repository.ts';
 import { allocationPostings, depositPosting } from '../../functions/ledger/postings.ts';
-import { createVault, maskAccountNumber, type Vault } from '../../functions/shared/encryption.ts';
+import {
+  createVault,
+  maskAccountNumber,
+  type DataKeys,
+  type Vault,
+} from '../../functions/shared/encryption.ts';
 import { won, type BasisPoints } from '../../functions/shared/money.ts';
 import { dispatch } from '../../functions/transfers/dispatch.step.ts';
 import { insertTransfers, readSellers } from '../../functions/transfers/plan.repository.ts';
@@ -43,6 +48,7 @@ export interface PayoutWorld {
   readonly queue: RecordingQueue;
   readonly clock: SetClock;
   readonly vault: Vault;
+  readonly dataKeys: DataKeys;
   /** What was warned of, by message. */
   readonly warnings: string[];
   /** The token of the cycle's lease. */
@@ -53,11 +59,11 @@ export interface PayoutWorld {
 export async function openPayoutWorld(at: Date | string = MORNING): Promise<PayoutWorld> {
   const test = await createTestDatabase();
   const clock = createSetClock(at);
-  const vault = createVault({
+  const dataKeys = {
     current: 'key-1',
     keys: { 'key-1': randomBytes(32).toString('base64') },
     fingerprint: randomBytes(32).toString('base64'),
-  });
+  };
   const token = await takeLease(test.db, 'test', clock.now(), 60 * MINUTE_MS);
   if (token === undefined) throw new Error('a new database has a lease that somebody holds');
   return {
@@ -66,7 +72,8 @@ export async function openPayoutWorld(at: Date | string = MORNING): Promise<Payo
     bank: createScriptedBank(),
     queue: createRecordingQueue(),
     clock,
-    vault,
+    vault: createVault(dataKeys),
+    dataKeys,
     warnings: [],
     token,
     close: () => test.close(),

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { recordset, RotatingPool, type Login } from '../../../functions/shared/postgres.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { until } from '../../support/until.ts';
 
 describe('the rotating pool', () => {
   let test: TestDatabase;
@@ -75,6 +76,27 @@ describe('the rotating pool', () => {
     before.release();
     await pool.end();
   });
+
+  it('serves who waits for a connection while the login changes, and then ends the old ones', async () => {
+    let current = login;
+    const pool = new RotatingPool(test.address, () => Promise.resolve(current), 1);
+    const inUse = await pool.connect();
+    const waiting = whoAmI(pool);
+    await until('the second one waits', async () => (await sessions()) === 1);
+    current = test.application;
+    assert.equal(await whoAmI(pool), test.application.username);
+    inUse.release();
+    assert.equal(await waiting, login.username);
+    await until('the old connections have ended', async () => (await sessions()) === 0);
+    await pool.end();
+  });
+
+  async function sessions(): Promise<number> {
+    const { rows } = await sql`select from pg_stat_activity where usename = ${login.username}`.execute(
+      test.owner,
+    );
+    return rows.length;
+  }
 });
 
 describe('a page of rows as one parameter', () => {

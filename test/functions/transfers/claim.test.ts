@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
+import { createVault, type DataKeys, type Vault } from '../../../functions/shared/encryption.ts';
 import { claim, LEASE_MS, type ClaimOutcome } from '../../../functions/transfers/claim.step.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { handBackUnsent } from '../../../functions/transfers/outcome.repository.ts';
@@ -24,6 +26,8 @@ import {
   type PayoutWorld,
 } from '../../support/payout-world.ts';
 import { until } from '../../support/until.ts';
+
+const OLD_KEY = randomBytes(32).toString('base64');
 
 describe('claiming a transfer', () => {
   let world: PayoutWorld;
@@ -124,14 +128,41 @@ describe('claiming a transfer', () => {
       assert.equal((await world.db.selectFrom('alarm').selectAll().execute()).length, 1);
     });
 
+    /** The vault of a function that has read the data keys before the world's current one was among them. */
+    const olderVault = (fresh: () => Promise<DataKeys>): Vault =>
+      createVault({ ...world.dataKeys, current: 'key-0', keys: { 'key-0': OLD_KEY } }, fresh);
+
+    it('reads the data keys again when its account number is under a newer one, and then claims it', async () => {
+      const transferId = await queueOne(world, 5000n);
+      let reads = 0;
+      const vault = olderVault(() => Promise.resolve((reads++, world.dataKeys)));
+      const older = { ...settleContext(world), vault };
+      assert.equal((await claim(older, transferId, world.clock.now())).outcome, 'claimed');
+      assert.equal(reads, 1);
+      assert.equal((await attemptsOf(world, transferId)).length, 1);
+    });
+
     it('holds it, too, when the key of its account number is not among the data keys', async () => {
       const transferId = await queueOne(world, 5000n);
-      const decrypt = () => {
-        throw new Error('data key key-0 is not in the secret');
+      const keyless = {
+        ...settleContext(world),
+        vault: olderVault(() =>
+          Promise.resolve({ ...world.dataKeys, current: 'key-0', keys: { 'key-0': OLD_KEY } }),
+        ),
       };
-      const keyless = { ...settleContext(world), vault: { ...world.vault, decrypt } };
-      assert.equal((await claim(keyless, transferId, world.clock.now())).outcome, 'unsendable');
+      assert.deepEqual(await claim(keyless, transferId, world.clock.now()), {
+        outcome: 'unsendable',
+        reason: 'UnknownDataKey: data key key-1 is not in the secret; put it back until no row names it',
+      });
       assert.deepEqual(await stateAfterwards(transferId), held);
+    });
+
+    it('leaves it queued while the data keys cannot be read again', async () => {
+      const transferId = await queueOne(world, 5000n);
+      const vault = olderVault(() => Promise.reject(new Error('no Secrets Manager')));
+      const cutOff = { ...settleContext(world), vault };
+      await assert.rejects(claim(cutOff, transferId, world.clock.now()), /no Secrets Manager/);
+      assert.equal(await stateOf(world, transferId), 'queued');
     });
 
     it('holds nothing back of the others', async () => {
