@@ -17,6 +17,8 @@ import {
   succeed,
 } from '../../support/statement-scene.ts';
 
+const NONE = { count: 0, first: [] };
+
 describe('reconciliation', () => {
   let test: TestDatabase;
   let statement: Statement;
@@ -60,8 +62,12 @@ describe('reconciliation', () => {
         statementBalance: 1_010_000n,
         expectedBalance: 1_010_000n,
         drift: 0n,
-        unexplainedRows: 0,
-        missingWithdrawals: 0,
+        oneSided: {
+          missing_withdrawals: NONE,
+          shown_not_paid: NONE,
+          unexplained_rows: NONE,
+          unbooked_rows: NONE,
+        },
       });
     });
 
@@ -169,7 +175,7 @@ describe('reconciliation', () => {
       await succeed(test, claim, at('10:06:00'));
       assert.equal(await driftAt('10:20:59'), 0n);
       const result = await reconcileAt('10:21:00');
-      assert.deepEqual([result?.drift, result?.missingWithdrawals], [9_900n, 1]);
+      assert.deepEqual([result?.drift, result?.oneSided.missing_withdrawals.count], [9_900n, 1]);
     });
   });
 
@@ -178,7 +184,7 @@ describe('reconciliation', () => {
     statement.out(400n, '도난', at('10:01:00'));
     await bookAt('10:05:00');
     const result = await reconcileAt('10:05:00');
-    assert.deepEqual([result?.drift, result?.unexplainedRows], [0n, 1]);
+    assert.deepEqual([result?.drift, result?.oneSided.unexplained_rows.count], [0n, 1]);
   });
 
   it('is not done while none of the rows is booked, for then the opening balance is not known', async () => {
