@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { sql, type Kysely } from 'kysely';
@@ -21,6 +21,11 @@ import { startSecretsManager, type LocalSecretsManager } from './secrets-manager
 /** The local system's database. */
 export const DATABASE = 'smart_transfer';
 
+/** Where the daily check of a local system archives the ledger's heads. */
+export function headsFolder(folder: string): string {
+  return resolve(folder, 'ledger-heads');
+}
+
 /** The simulated accounts' `fintech_use_num`, 24 characters as KFTC's are. */
 export const COLLECTION_ACCOUNT = 'LOCAL0000100000000000001';
 export const PAYOUT_ACCOUNT = 'LOCAL0000100000000000002';
@@ -34,6 +39,7 @@ export const ACCOUNT_NUMBERS = {
 /** The deployed functions' limits (docs/architecture.md): a batch that is killed locks its groups for less than a cycle. */
 const MATCHER_TIMEOUT_MS = 120_000;
 const SETTLEMENT_TIMEOUT_MS = 45_000;
+const VERIFICATION_TIMEOUT_MS = 900_000;
 const VISIBILITY_S = 270;
 const MAX_RECEIVES = 5;
 
@@ -77,6 +83,8 @@ export interface LogLine {
 export interface LocalSystem {
   readonly matcher: LocalFunction;
   readonly settlement: LocalFunction;
+  /** The daily check of the books. */
+  readonly verification: LocalFunction;
   readonly bank: BankSimulator;
   readonly queue: LocalQueue;
   readonly events: LocalEventBus;
@@ -301,6 +309,13 @@ async function defineFunctions(
       extra: { BANK_PAYOUT_SECRET_ID: SECRET_IDS.payout },
     },
     {
+      name: 'verification',
+      entry: 'ledger/verify.handler.ts',
+      timeoutMs: VERIFICATION_TIMEOUT_MS,
+      maximumConcurrency: 1,
+      extra: { HEAD_FOLDER: headsFolder(options.folder) },
+    },
+    {
       name: 'migration',
       entry: 'migrations/migrate.handler.ts',
       timeoutMs: 240_000,
@@ -308,7 +323,7 @@ async function defineFunctions(
       extra: { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master },
     },
   ] as const;
-  const [matcher, settlement, migration] = await Promise.all(
+  const [matcher, settlement, verification, migration] = await Promise.all(
     definitions.map(async ({ name, entry, timeoutMs, maximumConcurrency, extra }) => {
       const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
       const bundle = await bundleFunction({ name, entry: path });
@@ -322,9 +337,14 @@ async function defineFunctions(
       });
     }),
   );
-  if (matcher === undefined || settlement === undefined || migration === undefined)
+  if (
+    matcher === undefined ||
+    settlement === undefined ||
+    verification === undefined ||
+    migration === undefined
+  )
     throw new Error('a function was not defined');
-  return { matcher, settlement, migration };
+  return { matcher, settlement, verification, migration };
 }
 
 async function runMigrations(migration: LocalFunction): Promise<void> {

@@ -8,10 +8,12 @@ import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { createVault, dataKeysShape } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
+import { createMetricsLog } from '../shared/metrics.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { createTransferQueue } from '../transfers/transfer-queue.client.ts';
 import { runCycle, type CycleSummary } from './cycle.ts';
+import { cycleMetrics } from './cycle-metrics.ts';
 import { LeaseLost, returnLease, takeLease } from './lease.ts';
 
 /** A cycle's lease outlives its function by this, ms. */
@@ -24,6 +26,7 @@ const RESERVE_MS = env.BANK_CALL_TIMEOUT_S * 1000 + 10_000;
 
 const clock = clockFromEnvironment(process.env);
 const logger = new Logger({ serviceName: 'matcher' });
+const writeMetrics = createMetricsLog('matcher');
 const secrets = createSecrets(env.SECRET_TTL_S);
 const db = openDatabase<Database>(env, secrets, 1);
 const queue = createTransferQueue(new SQSClient({}), env.TRANSFER_QUEUE_URL);
@@ -92,6 +95,7 @@ export async function handler(event: MatchEvent, lambda: Context): Promise<Match
       .where('token', '=', token)
       .execute();
     logger.info('cycle ended', { summary });
+    writeMetrics(cycleMetrics(summary));
     return summary;
   } catch (error) {
     if (!(error instanceof LeaseLost)) throw error;

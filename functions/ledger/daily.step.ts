@@ -35,6 +35,7 @@ export interface DailyResult {
   readonly archived: KeepOutcome | 'nothing_to_keep' | 'no_archive';
   /** Null when the comparison was not done. */
   readonly book_differences: number | null;
+  readonly ms: number;
 }
 
 /**
@@ -43,6 +44,7 @@ export interface DailyResult {
  */
 export async function checkDaily(context: DailyContext): Promise<DailyResult> {
   const { db, archive, now, hasTime, log } = context;
+  const began = performance.now();
   const verification = await verifyLedger(db, await archive?.latest(), hasTime);
   const { firstBroken } = verification;
   if (firstBroken !== undefined) await haltOnBroken(context, verification);
@@ -72,6 +74,7 @@ export async function checkDaily(context: DailyContext): Promise<DailyResult> {
     closed,
     archived,
     book_differences: differences,
+    ms: Math.round(performance.now() - began),
   };
 }
 

@@ -69,7 +69,13 @@ const migration = z.object({
   SECRET_TTL_S: seconds(300),
 });
 
-export const environments = { matcher, settlement, migration } as const;
+const verification = z.object({
+  ...database,
+  /** A folder in which each day's head of the ledger is kept. Without it heads are kept in the database only. */
+  HEAD_FOLDER: z.string().min(1).optional(),
+});
+
+export const environments = { matcher, settlement, migration, verification } as const;
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;
