@@ -30,7 +30,7 @@ function verified(found: Verification): Answer {
     `${entries} entries, head ${headHash === '' ? '(none)' : headHash}`,
     ...(unsealed === 0 ? [] : [`${unsealed} postings are not sealed yet: the next cycle does it`]),
     firstBroken === undefined
-      ? 'sound: every entry, sum, close and the archived head agree'
+      ? 'sound: every entry agrees with its hash, its sums, the daily closes and the archived head'
       : `BROKEN${firstBroken.position === null ? '' : ` at position ${firstBroken.position.toString()}`}` +
         `${firstBroken.postingId === null ? '' : `, posting ${firstBroken.postingId.toString()}`}: ${firstBroken.what}`,
   ];

@@ -205,7 +205,7 @@ export async function compareTransfers(db: Db, ids: readonly bigint[]): Promise<
   }>`
     select * from (
       select w.transfer_id, t.state, coalesce(t.amount, 0) as amount, l.held, l.paid, -l.from_payer as taken,
-        case when t.kind = 'payout' then i.amount else t.amount end as of_items,
+        case when t.kind = 'refund' then t.amount else i.amount end as of_items,
         t.kind = 'payout' and i.fee <> t.fee as other_fee
       from unnest(${idList(ids)}) as w(transfer_id)
       left join transfer t on t.transfer_id = w.transfer_id
