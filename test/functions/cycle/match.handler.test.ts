@@ -27,6 +27,7 @@ describe('the matcher function', () => {
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
       POWERTOOLS_LOG_LEVEL: 'SILENT',
+      POWERTOOLS_METRICS_DISABLED: 'true',
       DATABASE_HOST: test.address.host,
       DATABASE_PORT: test.address.port.toString(),
       DATABASE_NAME: test.address.database,
