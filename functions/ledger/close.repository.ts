@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
+import type { ArchivedHead } from './head-archive.ts';
 
 /** The range of the chain that a day's close covers; `to` is `from` - 1 for a day without postings. */
 export interface CloseRange {
@@ -8,21 +9,6 @@ export interface CloseRange {
 }
 
 type Db = Kysely<Database> | Transaction<Database>;
-
-export interface LastClose {
-  readonly businessDate: string;
-  readonly to: bigint;
-}
-
-export async function readLastClose(db: Db): Promise<LastClose | undefined> {
-  const last = await db
-    .selectFrom('daily_close')
-    .select(['business_date', 'to_position'])
-    .orderBy('business_date', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return last && { businessDate: last.business_date, to: last.to_position };
-}
 
 /** The business time of the first sealed posting; nothing while none is sealed. */
 export async function readFirstTime(db: Db): Promise<Date | undefined> {
@@ -94,15 +80,8 @@ export async function insertClose(
   return true;
 }
 
-export interface ClosedDay {
-  readonly businessDate: string;
-  readonly position: bigint;
-  /** In hexadecimal. */
-  readonly hash: string;
-}
-
 /** The last close, with the head of the chain at its end. */
-export async function readClosedHead(db: Db): Promise<ClosedDay | undefined> {
+export async function readLastClose(db: Db): Promise<ArchivedHead | undefined> {
   const last = await db
     .selectFrom('daily_close')
     .select(['business_date', 'to_position', 'head_hash'])
@@ -116,4 +95,48 @@ export async function readClosedHead(db: Db): Promise<ClosedDay | undefined> {
       hash: Buffer.from(last.head_hash).toString('hex'),
     }
   );
+}
+
+export interface CloseAccount {
+  readonly account: string;
+  readonly opening: bigint;
+  readonly money_in: bigint;
+  readonly money_out: bigint;
+  readonly closing: bigint;
+  readonly late_in: bigint;
+  readonly late_out: bigint;
+}
+
+export interface Close {
+  readonly businessDate: string;
+  readonly from: bigint;
+  readonly to: bigint;
+  /** In hexadecimal. */
+  readonly headHash: string;
+  readonly accounts: readonly CloseAccount[];
+}
+
+/** A day's close, or the latest one; nothing when the day is not closed. */
+export async function readClose(db: Db, date?: string): Promise<Close | undefined> {
+  const close = await db
+    .selectFrom('daily_close')
+    .selectAll()
+    .$if(date !== undefined, (query) => query.where('business_date', '=', date ?? ''))
+    .orderBy('business_date', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (close === undefined) return undefined;
+  const accounts = await db
+    .selectFrom('daily_close_account')
+    .select(['account', 'opening', 'money_in', 'money_out', 'closing', 'late_in', 'late_out'])
+    .where('business_date', '=', close.business_date)
+    .orderBy('account')
+    .execute();
+  return {
+    businessDate: close.business_date,
+    from: close.from_position,
+    to: close.to_position,
+    headHash: Buffer.from(close.head_hash).toString('hex'),
+    accounts,
+  };
 }

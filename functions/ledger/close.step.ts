@@ -23,7 +23,7 @@ export async function closeDays(db: Kysely<Database>, now: Date): Promise<string
       const first = last === undefined ? await readFirstTime(trx) : undefined;
       const businessDate = last === undefined ? first && kstDate(first) : addDays(last.businessDate, 1);
       if (businessDate === undefined || businessDate >= today) return undefined;
-      const range = await readRange(trx, (last?.to ?? 0n) + 1n, kstMidnight(addDays(businessDate, 1)));
+      const range = await readRange(trx, (last?.position ?? 0n) + 1n, kstMidnight(addDays(businessDate, 1)));
       const dayBegan = kstMidnight(businessDate);
       const written = await insertClose(
         trx,

@@ -59,8 +59,9 @@ export async function compareTouched(context: CycleContext): Promise<Comparison>
   );
   await db.transaction().execute(async (trx) => {
     await fence(trx, token);
-    await keep(trx, { scope: 'touched', at: now, marks, differences, compared: countsOf(touched) }, log);
+    await keep(trx, { scope: 'touched', at: now, marks, differences, compared: countsOf(touched) });
   });
+  logDifferences(log, differences);
   return { outcome: 'compared', differences };
 }
 
@@ -81,7 +82,8 @@ export async function compareWhole(context: {
   const { differences } = found;
   await db
     .transaction()
-    .execute(async (trx) => await keep(trx, { scope: 'whole', at: now, marks, ...found }, log));
+    .execute(async (trx) => await keep(trx, { scope: 'whole', at: now, marks, ...found }));
+  logDifferences(log, differences);
   return { outcome: 'compared', differences };
 }
 
@@ -152,7 +154,6 @@ async function keep(
     readonly differences: readonly Difference[];
     readonly compared: Counts;
   },
-  log: CycleLog,
 ): Promise<void> {
   const { scope, at, marks, differences, compared } = found;
   const named = nameDifferences(differences);
@@ -167,5 +168,13 @@ async function keep(
   if (count === 0) return;
   const reason = `orders and ledger differ in ${count} ${count === 1 ? 'place' : 'places'}, first in ${named[0] ?? ''}`;
   await haltAndSayOnce(trx, 'books_differ', reason, { count, differences: named }, at);
-  log.error('orders and ledger differ; payouts are halted', { count, differences: named });
+}
+
+function logDifferences(log: CycleLog, differences: readonly Difference[]): void {
+  const count = differences.length;
+  if (count > 0)
+    log.error('orders and ledger differ; payouts are halted', {
+      count,
+      differences: nameDifferences(differences),
+    });
 }

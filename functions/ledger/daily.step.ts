@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { CycleLog } from '../cycle/cycle-context.ts';
 import type { Database } from '../database.ts';
 import { haltAndSayOnce, raiseAlarm } from '../transfers/stops.repository.ts';
-import { readClosedHead } from './close.repository.ts';
+import { readLastClose } from './close.repository.ts';
 import { closeDays } from './close.step.ts';
 import { compareWhole } from './compare.step.ts';
 import type { HeadArchive, KeepOutcome } from './head-archive.ts';
@@ -103,7 +103,7 @@ async function keepHead(
   { db, now, log }: DailyContext,
   archive: HeadArchive,
 ): Promise<DailyResult['archived']> {
-  const head = await readClosedHead(db);
+  const head = await readLastClose(db);
   if (head === undefined) return 'nothing_to_keep';
   const outcome = await archive.keep(head);
   if (outcome === 'exists_with_another_head') {

@@ -50,8 +50,8 @@ export async function reconcile(
   account: string,
   complete: boolean,
 ): Promise<AccountReconciliation | undefined> {
-  const { db, now, token } = context;
-  return await db
+  const { db, now, token, log } = context;
+  const reconciled = await db
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
@@ -68,7 +68,7 @@ export async function reconcile(
       const result = { account, statementBalance, expectedBalance, drift, oneSided };
       const sound = complete && figures.chainWhole;
       const sources = drift === 0n ? undefined : await readSources(trx, account);
-      if (sound) await haltIfItStands(trx, context, result, sources);
+      const halted = sound ? await haltIfItStands(trx, now, result, sources) : undefined;
       await insertReconciliation(trx, {
         ...result,
         cycleToken: token,
@@ -86,8 +86,22 @@ export async function reconcile(
           ...sources,
         },
       });
-      return result;
+      return { result, halted, sources };
     });
+  if (reconciled === undefined) return undefined;
+  const { result, halted, sources } = reconciled;
+  if (halted !== undefined) {
+    const { drift, oneSided } = result;
+    log.error('statement and books differ; payouts are halted', {
+      reason: halted,
+      drift: drift.toString(),
+      ...oneSided,
+      ...sources,
+    });
+  } else if (result.oneSided.unexplained_rows.count > 0) {
+    log.error('withdrawals that nothing explains', { unexplained_rows: result.oneSided.unexplained_rows });
+  }
+  return result;
 }
 
 /** Where a drift comes from, since the account last added up. */
@@ -108,33 +122,31 @@ async function readSources(trx: Trx<Database>, account: string): Promise<DriftSo
 /**
  * Halts payouts when the complete reconciliation before this one did not add up either, or missed the withdrawal of the same transfer. What stands already
  * raises no second alarm.
+ *
+ * @returns why payouts are halted; nothing when they are not.
  */
 async function haltIfItStands(
   trx: Trx<Database>,
-  { now, log }: CycleContext,
+  now: Date,
   { account, drift, oneSided }: AccountReconciliation,
   sources: DriftSources | undefined,
-): Promise<void> {
+): Promise<string | undefined> {
   const missing = oneSided.missing_withdrawals;
-  if (drift === 0n && missing.count === 0) return;
+  if (drift === 0n && missing.count === 0) return undefined;
   const before = await readLastComplete(trx, account);
   const drifts = drift !== 0n && before !== undefined && before.drift !== 0n;
-  if (!drifts && !missedBefore(missing, before)) return;
+  if (!drifts && !missedBefore(missing, before)) return undefined;
   const parts = [
     ...(drift === 0n ? [] : [`the statement differs from the books by ${drift.toString()} won`]),
     ...(missing.count === 0
       ? []
-      : [`${missing.count} transfers are paid and not on the statement (${listed(missing, 'transfer_id')})`]),
+      : [
+          `${missing.count} paid ${missing.count === 1 ? 'transfer is' : 'transfers are'} not on the statement (${listed(missing, 'transfer_id')})`,
+        ]),
   ];
   const reason = `${parts.join(', and ')}, in two complete reads`;
-  const rows = { missing_withdrawals: missing, ...sources };
-  await haltAndSayOnce(trx, 'drift', reason, { drift, ...rows }, now);
-  log.error('statement and books differ; payouts are halted', {
-    reason,
-    drift: drift.toString(),
-    ...oneSided,
-    ...sources,
-  });
+  await haltAndSayOnce(trx, 'drift', reason, { drift, missing_withdrawals: missing, ...sources }, now);
+  return reason;
 }
 
 /** Whether a transfer whose withdrawal is missing was missed by the complete reconciliation before, too. */

@@ -22,7 +22,7 @@ function run(...args: string[]): Promise<Run> {
   });
 }
 
-describe('smart-transfer ledger verify', function () {
+describe('smart-transfer ledger', function () {
   this.timeout(240_000);
   let folder: string;
   before(async () => {
@@ -38,7 +38,7 @@ describe('smart-transfer ledger verify', function () {
     assert.match(stderr, /run npm start first/);
   });
 
-  it('ends with 0 on sound books, and with 1 and what is wrong on broken ones', async () => {
+  it('verify ends with 0 on sound books, and with 1 and what is wrong on broken ones', async () => {
     const event = join(folder, 'event.json');
     await writeFile(event, '{}');
     const data = join(folder, 'data');
@@ -58,18 +58,50 @@ describe('smart-transfer ledger verify', function () {
       sealed_through: '0',
     });
 
+    const open = await run('ledger', 'close', '--folder', data);
+    assert.deepEqual([open.code, open.stderr], [1, 'no day is closed yet: the daily check closes it\n']);
+
     await withLocalDatabase(data, async ({ db }) => {
-      await db.insertInto('account_balance').values({ account: 'fees', debits: 0n, credits: 7n }).execute();
+      await db
+        .insertInto('daily_close')
+        .values({
+          business_date: '2026-03-10',
+          from_position: 1n,
+          to_position: 0n,
+          head_hash: Buffer.alloc(32),
+          closed_at: new Date(),
+        })
+        .execute();
+      const moved = { money_in: 7n, money_out: 2n, late_in: 1n, late_out: 0n };
+      await db
+        .insertInto('daily_close_account')
+        .values({ business_date: '2026-03-10', account: 'fees', opening: 0n, closing: 5n, ...moved })
+        .execute();
     });
+    const close = await run('ledger', 'close', '2026-03-10', '--json', '--folder', data);
+    assert.equal(close.code, 0, close.stderr);
+    assert.deepEqual((JSON.parse(close.stdout) as { accounts: unknown }).accounts, [
+      {
+        account: 'fees',
+        opening: '0',
+        money_in: '7',
+        money_out: '2',
+        closing: '5',
+        late_in: '1',
+        late_out: '0',
+      },
+    ]);
+    assert.match(close.stderr, /fees +0 +7 +2 +5 +1 +0/);
+
     const broken = await run('ledger', 'verify', '--json', '--folder', data);
     assert.equal(broken.code, 1);
     const found = JSON.parse(broken.stdout) as { ok: boolean; first_broken: unknown };
     assert.equal(found.ok, false);
     assert.deepEqual(found.first_broken, {
-      position: null,
+      position: '0',
       posting_id: null,
-      what: 'the kept sums of account fees are not those of its postings: debits 0 instead of 0, credits 7 instead of 0',
+      what: 'account fees has 0 won there, and 5 in the close of 2026-03-10',
     });
-    assert.match(broken.stderr, /BROKEN: the kept sums of account fees/);
+    assert.match(broken.stderr, /BROKEN at position 0: account fees/);
   });
 });

@@ -325,8 +325,8 @@ describe('reconciliation', () => {
         await sql`set local session_replication_role = replica`.execute(trx);
         await statement.execute(trx);
       });
-    /** Two complete reads, five minutes apart, and what the second one logs as an error. */
-    const reconcileTwice = async (...times: [string, string]) => {
+    /** Complete reads at such times, and what they log as errors. */
+    const reconcileTimes = async (...times: string[]) => {
       const logged: (Record<string, unknown> | undefined)[] = [];
       const log = {
         info: () => undefined,
@@ -340,9 +340,9 @@ describe('reconciliation', () => {
     it('the transfer that is paid and not on the statement, and halts payouts when two complete reads miss it', async () => {
       const { claim } = await payoutUnderWay();
       await succeed(test, claim, at('10:06:00'));
-      await reconcileTwice('10:15:00', '10:20:00');
+      await reconcileTimes('10:15:00', '10:20:00');
       assert.deepEqual([(await kept()).missing_withdrawals.count, await active()], [0, []]);
-      const logged = await reconcileTwice('10:25:00', '10:30:00');
+      const logged = await reconcileTimes('10:25:00', '10:30:00');
       const transferId = claim.posted.transferId.toString();
       assert.deepEqual((await kept()).missing_withdrawals, {
         count: 1,
@@ -354,7 +354,7 @@ describe('reconciliation', () => {
       assert.match(
         String((alarm.detail as { reason?: unknown }).reason),
         new RegExp(
-          `differs from the books by 9900 won, and 1 transfers are paid and not on the statement \\(${transferId}\\)`,
+          `differs from the books by 9900 won, and 1 paid transfer is not on the statement \\(${transferId}\\)`,
         ),
       );
       assert.equal(logged.length, 1);
@@ -367,7 +367,7 @@ describe('reconciliation', () => {
       await sql`insert into posting (debit, credit, amount, kind, at) values (${`bank:${ACCOUNT}`}, 'owner', 9900, 'correction', now())`.execute(
         test.db,
       );
-      await reconcileTwice('10:25:00', '10:30:00');
+      await reconcileTimes('10:25:00', '10:30:00');
       assert.equal(await driftAt('10:35:00'), 0n);
       assert.deepEqual([await active(), await alarms()], [['halt_drift'], ['drift']]);
     });
@@ -412,7 +412,7 @@ describe('reconciliation', () => {
       statement.in(300n, '셋', at('10:02:00'));
       await storeStatement(test.db, statement.rows.toSpliced(1, 1));
       await book(await cycleAt(test, at('10:05:00')), ACCOUNT);
-      await reconcileTwice('10:05:00', '10:10:00');
+      await reconcileTimes('10:05:00', '10:10:00');
       const gaps = { count: 1, first: [{ after_row: '1', before_row: '2', won: '777' }] };
       assert.deepEqual((await kept()).balance_gaps, gaps);
       assert.deepEqual(((await lastAlarm())?.detail as { balance_gaps?: unknown }).balance_gaps, gaps);
@@ -429,7 +429,7 @@ describe('reconciliation', () => {
       await bookAt('10:10:00');
       await tamper(sql`delete from posting where row_id = 4`);
       await tamper(sql`update posting set amount = 51 where row_id = 5`);
-      await reconcileTwice('10:10:00', '10:15:00');
+      await reconcileTimes('10:10:00', '10:15:00');
       assert.deepEqual((await kept()).rows_not_posted, {
         count: 2,
         first: [
@@ -446,7 +446,7 @@ describe('reconciliation', () => {
       await sql`insert into posting (debit, credit, amount, kind, row_id, at) values (${`bank:${ACCOUNT}`}, 'unallocated', 5, 'deposit', 99, now())`.execute(
         test.db,
       );
-      await reconcileTwice('10:10:00', '10:15:00');
+      await reconcileTimes('10:10:00', '10:15:00');
       const { count, first } = (await kept()).postings_without_row ?? NONE;
       assert.deepEqual([count, first[0]?.['kind'], first[0]?.['amount']], [1, 'deposit', '5']);
       assert.deepEqual(await active(), ['halt_drift']);
@@ -460,11 +460,11 @@ describe('reconciliation', () => {
           test.db,
         );
       await post(98);
-      await reconcileTwice('10:10:00', '10:15:00');
-      await reconcileTwice('10:20:00', '10:25:00');
+      await reconcileTimes('10:10:00', '10:15:00');
+      await reconcileTimes('10:20:00', '10:25:00');
       assert.equal((await alarms()).length, 1);
       await post(99);
-      await reconcileTwice('10:30:00', '10:35:00');
+      await reconcileTimes('10:30:00', '10:35:00');
       assert.equal((await alarms()).length, 2);
     });
   });
