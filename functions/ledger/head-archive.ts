@@ -28,7 +28,7 @@ export function writeHead(head: ArchivedHead): string {
  * @throws when it is something else: an archive that cannot be read proves nothing.
  */
 export function readHead(text: string, name: string): ArchivedHead {
-  const { business_date, position, hash } = JSON.parse(text) as Record<string, unknown>;
+  const { business_date, position, hash } = parsed(text);
   if (
     typeof business_date !== 'string' ||
     typeof position !== 'string' ||
@@ -38,6 +38,14 @@ export function readHead(text: string, name: string): ArchivedHead {
   )
     throw new Error(`${name} holds no head of the ledger; restore it from the archive's own history`);
   return { businessDate: business_date, position: BigInt(position), hash };
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }
 
 /** The name of a day's head in the archive; names sort by their days. */

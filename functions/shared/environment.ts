@@ -71,7 +71,9 @@ const migration = z.object({
 
 const verification = z.object({
   ...database,
-  /** A folder in which each day's head of the ledger is kept. Without it heads are kept in the database only. */
+  /** The bucket, with object lock, in which each day's head of the ledger is kept where the database's owner cannot rewrite it. */
+  HEAD_BUCKET: z.string().min(1).optional(),
+  /** A folder that stands in for the bucket on one machine. With neither, heads are kept in the database only. */
   HEAD_FOLDER: z.string().min(1).optional(),
 });
 
