@@ -9,6 +9,7 @@ import type { handler as Handler } from '../../../functions/ledger/verify.handle
 import { seal } from '../../../functions/ledger/seal.step.ts';
 import { startSecretsManager, type LocalSecretsManager } from '../../../local/secrets-manager.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { functionEnvironment, setEnvironment } from '../../support/function-environment.ts';
 import { cycleAt } from '../../support/statement-scene.ts';
 
 describe('the verification function', () => {
@@ -16,30 +17,13 @@ describe('the verification function', () => {
   let secrets: LocalSecretsManager;
   let handler: typeof Handler;
   let folder: string;
-  const replaced: Record<string, string | undefined> = {};
+  let restore: () => void;
 
   before(async () => {
     test = await createTestDatabase();
     secrets = await startSecretsManager();
     folder = await mkdtemp(join(tmpdir(), 'smart-transfer-heads-'));
-    const values: Record<string, string> = {
-      AWS_REGION: 'ap-northeast-2',
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local',
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
-      POWERTOOLS_LOG_LEVEL: 'SILENT',
-      POWERTOOLS_METRICS_DISABLED: 'true',
-      DATABASE_HOST: test.address.host,
-      DATABASE_PORT: test.address.port.toString(),
-      DATABASE_NAME: test.address.database,
-      DATABASE_TLS: 'off',
-      DATABASE_SECRET_ID: 'database',
-      HEAD_FOLDER: folder,
-    };
-    for (const [name, value] of Object.entries(values)) {
-      replaced[name] = process.env[name];
-      process.env[name] = value;
-    }
+    restore = setEnvironment({ ...functionEnvironment(test, secrets.endpoint), HEAD_FOLDER: folder });
     const client = new SecretsManagerClient({});
     await client.send(
       new CreateSecretCommand({ Name: 'database', SecretString: JSON.stringify(test.application) }),
@@ -48,10 +32,7 @@ describe('the verification function', () => {
     ({ handler } = await import('../../../functions/ledger/verify.handler.ts'));
   });
   after(async () => {
-    for (const [name, value] of Object.entries(replaced)) {
-      if (value === undefined) Reflect.deleteProperty(process.env, name);
-      else process.env[name] = value;
-    }
+    restore();
     await secrets.stop();
     await test.close();
     await rm(folder, { recursive: true, force: true });
