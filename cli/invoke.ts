@@ -5,7 +5,7 @@ import { systemClock } from '../functions/shared/clock.ts';
 import { lockFolder } from '../local/folder-lock.ts';
 import { COLLECTION_ACCOUNT, startSystem } from '../local/system.ts';
 
-const FUNCTIONS = ['matcher', 'settlement', 'rotation'] as const;
+const FUNCTIONS = ['matcher', 'settlement', 'verification', 'rotation'] as const;
 
 /** What `sam local invoke` did: one function, one event. */
 export function addInvoke(program: Command): void {

@@ -9,6 +9,9 @@ import type {
 } from './deposits/deposit.table.ts';
 import type {
   AccountBalanceTable,
+  BooksComparisonTable,
+  DailyCloseAccountTable,
+  DailyCloseTable,
   PostingSealTable,
   PostingTable,
   SealProgressTable,
@@ -55,6 +58,9 @@ export interface Database {
   posting_seal: PostingSealTable;
   account_balance: AccountBalanceTable;
   seal_progress: SealProgressTable;
+  books_comparison: BooksComparisonTable;
+  daily_close: DailyCloseTable;
+  daily_close_account: DailyCloseAccountTable;
   lease: LeaseTable;
   cycle: CycleTable;
   reconciliation: ReconciliationTable;

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { sql, type Kysely } from 'kysely';
 import { bundleFunction } from '../components/function-bundle.ts';
@@ -22,6 +22,11 @@ import { startSecretsManager, type LocalSecretsManager } from './secrets-manager
 /** The local system's database. */
 export const DATABASE = 'smart_transfer';
 
+/** Where the daily check of a local system archives the ledger's heads. */
+export function headsFolder(folder: string): string {
+  return resolve(folder, 'ledger-heads');
+}
+
 /** The simulated accounts' `fintech_use_num`, 24 characters as KFTC's are. */
 export const COLLECTION_ACCOUNT = 'LOCAL0000100000000000001';
 export const PAYOUT_ACCOUNT = 'LOCAL0000100000000000002';
@@ -36,6 +41,8 @@ export const ACCOUNT_NUMBERS = {
 const MATCHER_TIMEOUT_MS = 120_000;
 const SETTLEMENT_TIMEOUT_MS = 45_000;
 const ROTATION_TIMEOUT_MS = 90_000;
+const VERIFICATION_TIMEOUT_MS = 900_000;
+const MIGRATION_TIMEOUT_MS = 240_000;
 const VISIBILITY_S = 270;
 const MAX_RECEIVES = 5;
 
@@ -86,6 +93,8 @@ export interface LocalSystem {
   /** Rotates the database secret, when Secrets Manager calls it. */
   readonly rotation: LocalFunction;
   readonly secretsManager: LocalSecretsManager;
+  /** The daily check of the books. */
+  readonly verification: LocalFunction;
   readonly bank: BankSimulator;
   readonly queue: LocalQueue;
   readonly events: LocalEventBus;
@@ -304,53 +313,49 @@ async function defineFunctions(
   environment: Record<string, string>,
 ) {
   const workFolder = join(options.folder, 'functions');
-  const definitions = [
-    {
-      name: 'matcher',
-      entry: 'cycle/match.handler.ts',
-      timeoutMs: MATCHER_TIMEOUT_MS,
-      maximumConcurrency: 2,
-      extra: {},
-    },
-    {
-      name: 'settlement',
-      entry: 'transfers/settle.handler.ts',
+  const define = async (name: string, entry: string, limits: FunctionLimits): Promise<LocalFunction> => {
+    const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
+    const { extra = {}, ...rest } = limits;
+    return host.define({
+      name,
+      bundle: await bundleFunction({ name, entry: path }),
+      environment: { ...environment, ...extra },
+      workFolder,
+      ...rest,
+    });
+  };
+  const master = { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master };
+  const [matcher, settlement, verification, migration, rotation] = await Promise.all([
+    define('matcher', 'cycle/match.handler.ts', { timeoutMs: MATCHER_TIMEOUT_MS, maximumConcurrency: 2 }),
+    define('settlement', 'transfers/settle.handler.ts', {
       timeoutMs: SETTLEMENT_TIMEOUT_MS,
       maximumConcurrency: options.settlementConcurrency + 2,
       extra: { BANK_PAYOUT_SECRET_ID: SECRET_IDS.payout },
-    },
-    {
-      name: 'migration',
-      entry: 'migrations/migrate.handler.ts',
-      timeoutMs: 240_000,
+    }),
+    define('verification', 'ledger/verify.handler.ts', {
+      timeoutMs: VERIFICATION_TIMEOUT_MS,
       maximumConcurrency: 1,
-      extra: { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master },
-    },
-    {
-      name: 'rotation',
-      entry: 'logins/rotate.handler.ts',
+      extra: { HEAD_FOLDER: headsFolder(options.folder) },
+    }),
+    define('migration', 'migrations/migrate.handler.ts', {
+      timeoutMs: MIGRATION_TIMEOUT_MS,
+      maximumConcurrency: 1,
+      extra: master,
+    }),
+    define('rotation', 'logins/rotate.handler.ts', {
       timeoutMs: ROTATION_TIMEOUT_MS,
       maximumConcurrency: 1,
-      extra: { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master },
-    },
-  ] as const;
-  const [matcher, settlement, migration, rotation] = await Promise.all(
-    definitions.map(async ({ name, entry, timeoutMs, maximumConcurrency, extra }) => {
-      const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
-      const bundle = await bundleFunction({ name, entry: path });
-      return host.define({
-        name,
-        bundle,
-        environment: { ...environment, ...extra },
-        timeoutMs,
-        maximumConcurrency,
-        workFolder,
-      });
+      extra: master,
     }),
-  );
-  if (matcher === undefined || settlement === undefined || migration === undefined || rotation === undefined)
-    throw new Error('a function was not defined');
-  return { matcher, settlement, migration, rotation };
+  ]);
+  return { matcher, settlement, verification, migration, rotation };
+}
+
+interface FunctionLimits {
+  readonly timeoutMs: number;
+  readonly maximumConcurrency: number;
+  /** Variables that this function alone has. */
+  readonly extra?: Readonly<Record<string, string>>;
 }
 
 async function runMigrations(migration: LocalFunction): Promise<void> {

@@ -8,6 +8,7 @@ import { clockFromEnvironment } from '../shared/clock.ts';
 import { openVault } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { logBy } from '../shared/function-log.ts';
+import { createMetricsLog } from '../shared/metrics.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { createTransferQueue } from '../transfers/transfer-queue.client.ts';
@@ -26,6 +27,7 @@ const match = createMatcher({
   queue: createTransferQueue(new SQSClient({}), env.TRANSFER_QUEUE_URL),
   clock,
   log: logBy(logger),
+  writeMetrics: createMetricsLog('matcher'),
   readVault: () => openVault(secrets, env.DATA_KEYS_SECRET_ID),
   readOrganisationCode: async () =>
     (await secrets.read(env.BANK_CREDENTIALS_SECRET_ID, bankCredentialsShape)).organisation_code,

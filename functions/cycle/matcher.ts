@@ -5,8 +5,10 @@ import type { Database } from '../database.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Vault } from '../shared/encryption.ts';
 import type { FunctionLog } from '../shared/function-log.ts';
+import type { MetricsLog } from '../shared/metrics.ts';
 import type { TransferQueue } from '../transfers/transfer-queue.client.ts';
 import type { CycleSettings } from './cycle-context.ts';
+import { cycleMetrics } from './cycle-metrics.ts';
 import { runCycle, type CycleSummary } from './cycle.ts';
 import { LeaseLost, returnLease, takeLease } from './lease.ts';
 
@@ -20,6 +22,7 @@ export interface MatcherParts {
   readonly queue: TransferQueue;
   readonly clock: Clock;
   readonly log: FunctionLog;
+  readonly writeMetrics: MetricsLog;
   /** Read at each invocation, so that a rotated key works without a restart. */
   readonly readVault: () => Promise<Vault>;
   readonly readOrganisationCode: () => Promise<string>;
@@ -86,6 +89,7 @@ export function createMatcher(
         .where('token', '=', token)
         .execute();
       log.info('cycle ended', { summary });
+      parts.writeMetrics(cycleMetrics(summary));
       return summary;
     } catch (error) {
       if (!(error instanceof LeaseLost)) throw error;

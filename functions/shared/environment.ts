@@ -64,7 +64,15 @@ const owner = z.object({
   DATABASE_MASTER_SECRET_ID: z.string().min(1),
 });
 
-export const environments = { matcher, settlement, migration: owner, rotation: owner } as const;
+const verification = z.object({
+  ...database,
+  /** The bucket, with object lock, in which each day's head of the ledger is kept where the database's owner cannot rewrite it. */
+  HEAD_BUCKET: z.string().min(1).optional(),
+  /** A folder that stands in for the bucket on one machine. With neither, heads are kept in the database only. */
+  HEAD_FOLDER: z.string().min(1).optional(),
+});
+
+export const environments = { matcher, settlement, verification, migration: owner, rotation: owner } as const;
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;

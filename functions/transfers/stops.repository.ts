@@ -73,6 +73,29 @@ export async function haltOnDrift(
   await raiseAlarm(trx, alarm, { reason, ...detail }, at);
 }
 
+/**
+ * Halts payouts for something that is looked at again and again, and leaves an alarm when the halt is new or when the last alarm of that name said
+ * something else: what stands raises no second alarm.
+ */
+export async function haltAndSayOnce(
+  trx: Transaction<Database>,
+  alarm: string,
+  reason: string,
+  detail: object,
+  at: Date,
+): Promise<void> {
+  const raised = await raiseStop(trx, { name: 'halt_drift', reason, by: 'system', at });
+  const json = jsonOf({ reason, ...detail });
+  const said = await trx
+    .selectFrom('alarm')
+    .select(sql<boolean>`detail = ${json}::jsonb`.as('same'))
+    .where('name', '=', alarm)
+    .orderBy('alarm_id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (raised || said?.same !== true) await raiseAlarm(trx, alarm, { reason, ...detail }, at);
+}
+
 export async function raiseAlarm(
   trx: Transaction<Database>,
   name: string,

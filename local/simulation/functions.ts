@@ -160,6 +160,7 @@ function createMatcherIn(parts: FunctionParts, name: string) {
     queue: queue.clientOf(sandbox),
     clock: sandbox.clock,
     log: logOf(state, sandbox),
+    writeMetrics: () => undefined,
     readVault: () => Promise.resolve(vault),
     readOrganisationCode: () => Promise.resolve(BANK_SECRETS.organisationCode),
     settings: {

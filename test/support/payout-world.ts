@@ -3,6 +3,7 @@ import { sql, type Kysely } from 'kysely';
 import type { CycleContext, CycleSettings } from '../../functions/cycle/cycle-context.ts';
 import { takeLease } from '../../functions/cycle/lease.ts';
 import type { Database } from '../../functions/database.ts';
+import { insertMatches } from '../../functions/deposits/match.repository.ts';
 import { insertPostings } from '../../functions/ledger/ledger.repository.ts';
 import { allocationPostings, depositPosting } from '../../functions/ledger/postings.ts';
 import {
@@ -191,6 +192,7 @@ export async function addPaidOrder(world: PayoutWorld, sellerId: string, amount:
   const rowId = 1_000_000n + depositRows;
   const now = world.clock.now();
   return await world.db.transaction().execute(async (trx) => {
+    const depositorName = `홍길동${rowId.toString()}`;
     const { order_id } = await trx
       .insertInto('shop_order')
       .values({
@@ -199,20 +201,42 @@ export async function addPaidOrder(world: PayoutWorld, sellerId: string, amount:
         seller_id: sellerId,
         recipient_name: '홍길동',
         recipient_letters: '홍길동',
-        depositor_name: `홍길동${rowId.toString()}`,
+        depositor_name: depositorName,
         depositor_letters: '홍길동',
         depositor_name_issued: false,
         amount,
-        outstanding: 0n,
-        state: 'paid',
+        outstanding: amount,
+        state: 'awaiting_deposit',
         opens_at: now,
         expires_at: null,
-        paid_at: now,
-        closed_at: now,
+        paid_at: null,
+        closed_at: null,
         created_at: now,
       })
       .returning('order_id')
       .executeTakeFirstOrThrow();
+    const row = {
+      rowId,
+      account: COLLECTION,
+      occurredAt: now,
+      direction: 'in',
+      amount: won(amount),
+      balanceAfter: amount,
+      text: depositorName,
+      kind: '',
+      possibleDuplicate: false,
+    } as const;
+    const order = {
+      orderId: order_id,
+      sellerId,
+      depositorName,
+      recipientName: '홍길동',
+      amount: won(amount),
+      state: 'awaiting_deposit',
+      opensAt: now,
+      expiresAt: undefined,
+    } as const;
+    await insertMatches(trx, [{ row, names: [depositorName], order }], now);
     const seller = await trx
       .selectFrom('seller')
       .select('fee_bp')

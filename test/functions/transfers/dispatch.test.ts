@@ -23,7 +23,7 @@ describe('dispatching', () => {
     world = await openPayoutWorld();
   });
   afterEach(async () => {
-    await assertBooks(world.db);
+    await assertBooks(world.db, 'by the test');
     await world.close();
   });
 
