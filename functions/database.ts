@@ -20,6 +20,7 @@ import type {
   AlarmTable,
   AuditTable,
   CycleTable,
+  DatabaseRestoreTable,
   InstallationTable,
   LeaseTable,
   ReconciliationTable,
@@ -62,4 +63,5 @@ export interface Database {
   audit: AuditTable;
   approval: ApprovalTable;
   installation: InstallationTable;
+  database_restore: DatabaseRestoreTable;
 }

@@ -80,6 +80,7 @@ export async function handler(event: MatchEvent, lambda: Context): Promise<Match
         collectionAccount: env.COLLECTION_ACCOUNT,
         payoutAccount: env.PAYOUT_ACCOUNT,
         organisationCode: credentials.organisation_code,
+        databaseCluster: env.DATABASE_IDENTITY,
         cycleMs: env.CYCLE_MINUTES * 60_000,
         absenceWaitMs: (env.BANK_PROCESSING_MINUTES + env.BANK_POSTING_LAG_MINUTES) * 60_000,
         pageSize: env.PAGE_SIZE,

@@ -32,7 +32,7 @@ export async function handler(): Promise<MigrationOutcome> {
   };
   const db = openDatabaseAs<unknown>(address, master, 2);
   try {
-    const outcome = await migrate(db);
+    const outcome = await migrate(db, env.DATABASE_IDENTITY);
     if (!(await hasValue(env.DATABASE_SECRET_ID))) {
       const passwords = {
         a: randomBytes(24).toString('base64url'),

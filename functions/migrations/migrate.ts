@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import { databaseIdentity } from '../shared/database-identity.ts';
 import { migrations } from './index.ts';
 import { APPLICATION_ROLE } from './0007-roles.ts';
 
@@ -18,9 +19,10 @@ export const APPLICATION_LOGINS = ['smart_transfer_app_a', 'smart_transfer_app_b
  * Applies the migrations that are missing, each in a transaction. Two runs at once wait for one another (Kysely's migrator takes an
  * advisory lock).
  *
+ * @param cluster how the deployment names the database's cluster, where it does.
  * @throws the failed migration's error, with its name.
  */
-export async function migrate(db: Kysely<unknown>): Promise<MigrationOutcome> {
+export async function migrate(db: Kysely<unknown>, cluster?: string): Promise<MigrationOutcome> {
   await sql`select set_config('lock_timeout', ${LOCK_TIMEOUT_MS.toString()}, false)`.execute(db);
   const migrator = new Migrator({
     db,
@@ -38,15 +40,15 @@ export async function migrate(db: Kysely<unknown>): Promise<MigrationOutcome> {
   }
   const applied =
     results?.filter((result) => result.status === 'Success').map((result) => result.migrationName) ?? [];
-  await rememberIdentity(db);
+  await rememberIdentity(db, cluster);
   return { applied };
 }
 
-/** Which cluster this database lives in: Postgres's system identifier locally; the cluster's resource id is set by the deployment. */
-async function rememberIdentity(db: Kysely<unknown>): Promise<void> {
+/** A new database remembers which one it is. One that remembers another is a copy: that is not for a migration to forgive. */
+async function rememberIdentity(db: Kysely<unknown>, cluster: string | undefined): Promise<void> {
   await sql`
     insert into installation (database_identity, id_epoch, installed_at)
-    select system_identifier::text, 0, now() from pg_control_system()
+    select ${databaseIdentity(cluster)}, 0, now()
     on conflict do nothing`.execute(db);
 }
 

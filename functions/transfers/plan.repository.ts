@@ -6,7 +6,10 @@ import { assertRows, recordset } from '../shared/postgres.ts';
 import type { PayableSeller, PlannedTransfer } from './plan.ts';
 import type { Transfer } from './transfer.table.ts';
 
-/** What planning needs to know of sellers: rates, limits, whether an account is approved, what was planned today, and who may owe. */
+/**
+ * What planning needs to know of sellers: rates, limits, whether an account is approved, what was planned today, and who may owe. While a restored
+ * database is halted each order gets a transfer of its own: what was paid in the life that it forgot can then be told apart, however it was grouped there.
+ */
 export async function readSellers(
   trx: Transaction<Database>,
   sellerIds: readonly string[],
@@ -24,7 +27,8 @@ export async function readSellers(
     has_account: boolean;
     planned_today: bigint;
   }>`
-    select s.seller_id, s.fee_bp, s.payout_grouping, s.transfer_limit_won, s.daily_limit_won, s.may_owe,
+    select s.seller_id, s.fee_bp, case when (select active from payout_stop where name = 'halt_restore') then 'order' else s.payout_grouping end as payout_grouping,
+      s.transfer_limit_won, s.daily_limit_won, s.may_owe,
       exists (select from payout_account p where p.seller_id = s.seller_id and p.state = 'approved') as has_account,
       case when s.daily_limit_won is null then 0 else (
         select coalesce(sum(t.amount), 0)::bigint from transfer t

@@ -59,6 +59,7 @@ export async function handler(
     vault: createVault(await secrets.read(env.DATA_KEYS_SECRET_ID, dataKeysShape)),
     payoutAccount: env.PAYOUT_ACCOUNT,
     organisationCode: credentials.organisation_code,
+    databaseCluster: env.DATABASE_IDENTITY,
   };
   if ('dry_run' in event) {
     await sql`select name from payout_stop limit 1`.execute(db);

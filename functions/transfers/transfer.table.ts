@@ -106,7 +106,13 @@ export interface BankMessageTable {
 }
 
 export type StopName =
-  'halt_person' | 'halt_drift' | 'pause_funds' | 'pause_limit' | 'pause_maintenance' | 'pause_reconciliation';
+  | 'halt_person'
+  | 'halt_drift'
+  | 'halt_restore'
+  | 'pause_funds'
+  | 'pause_limit'
+  | 'pause_maintenance'
+  | 'pause_reconciliation';
 
 /** While one is active no transfer is claimed. */
 export interface PayoutStopTable {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql, type Kysely } from 'kysely';
 import type { Database } from '../../functions/database.ts';
+import { databaseIdentity } from '../../functions/shared/database-identity.ts';
 import { createLogins, migrate } from '../../functions/migrations/migrate.ts';
 import { openDatabaseAs, type Login, type PostgresAddress } from '../../functions/shared/postgres.ts';
 import { startPostgres, type LocalPostgres } from '../../local/postgres.ts';
@@ -40,6 +41,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const address = addressOf(postgres, database);
   const db = openDatabaseAs<Database>(address, application, 10);
   const owner = openDatabaseAs<Database>(address, superuser(postgres), 2);
+  // A copy of the template would take itself for a clone.
+  await sql`update installation set database_identity = ${databaseIdentity(undefined)}`.execute(owner);
   return {
     db,
     owner,
