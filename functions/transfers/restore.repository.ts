@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { addDays, kstDate } from '../bank/kst.ts';
 import type { Database } from '../database.ts';
+import type { Acting } from '../people/person.ts';
 import { databaseIdentity } from '../shared/database-identity.ts';
 import type { DatabaseRestoreTable } from '../shared/operations.table.ts';
 import { firstNumberAfterRestore } from './attempt-id.ts';
@@ -139,6 +140,26 @@ export interface OpenRestore {
   readonly noticedAt: Date;
   /** The earliest instant to which one of them may have set the database back. */
   readonly knownUntil: Date;
+}
+
+/** Locks the restore's halt, so that no row is booked under it while somebody weighs whether it may end. */
+export async function lockRestoreHalt(trx: Transaction<Database>): Promise<void> {
+  await trx
+    .selectFrom('payout_stop')
+    .select('name')
+    .where('name', '=', 'halt_restore')
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+}
+
+/** Ends the restore's halt, on a person's word alone. */
+export async function endRestoreHalt(trx: Transaction<Database>, { by, reason, at }: Acting): Promise<void> {
+  await trx
+    .updateTable('payout_stop')
+    .set({ active: false, reason, changed_by: by, changed_at: at })
+    .where('name', '=', 'halt_restore')
+    .execute();
+  await trx.updateTable('database_restore').set({ resumed_at: at }).where('resumed_at', 'is', null).execute();
 }
 
 export async function readOpenRestore(db: Kysely<Database>): Promise<OpenRestore | undefined> {
