@@ -293,7 +293,7 @@ async function endDoubt(trx: Transaction<Database>, transfer: Transfer, at: Date
 function notFound(rowId: bigint): Refused {
   return refuse(
     'not_found',
-    `there is no booked row ${rowId.toString()} that went out; payouts explain lists them`,
+    `there is no booked row ${rowId.toString()} that went out; payouts unexplained lists them`,
   );
 }
 

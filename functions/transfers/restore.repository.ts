@@ -119,10 +119,12 @@ async function haltForRestore(trx: Transaction<Database>, seen: Seen, now: Date)
  */
 async function readKnownUntil(trx: Transaction<Database>): Promise<Date | undefined> {
   const { rows } = await sql<{ known_until: Date | null }>`
-    select greatest(
-      (select max(began_at) from statement_read),
-      (select max(sent_at) from transfer_attempt),
-      (select max(ended_at) from cycle),
+    select coalesce(
+      greatest(
+        (select max(began_at) from statement_read),
+        (select max(sent_at) from transfer_attempt),
+        (select max(ended_at) from cycle)
+      ),
       (select installed_at from installation)
     ) as known_until`.execute(trx);
   return rows[0]?.known_until ?? undefined;

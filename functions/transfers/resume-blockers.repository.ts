@@ -68,7 +68,7 @@ export async function readResumeBlockers(
   if (unexplained.count > 0n)
     blockers.push({
       code: 'row_unexplained',
-      message: `${unexplained.count.toString()} rows went out and nothing explains them (rows ${unexplained.first.join(', ')}${unexplained.count > NAMED_MAX ? ', …' : ''}); say of each what it paid: payouts explain`,
+      message: `${unexplained.count.toString()} rows went out and nothing explains them (rows ${unexplained.first.join(', ')}${unexplained.count > NAMED_MAX ? ', …' : ''}); say of each what it paid: payouts unexplained lists them, payouts explain says it`,
     });
   return blockers;
 }
