@@ -60,6 +60,7 @@ export async function handler(
     payoutAccount: env.PAYOUT_ACCOUNT,
     organisationCode: credentials.organisation_code,
     databaseCluster: env.DATABASE_IDENTITY,
+    onClaimed: (claimed) => logger.info('transfer claimed', { ...claimed }),
   };
   if ('dry_run' in event) {
     await sql`select name from payout_stop limit 1`.execute(db);

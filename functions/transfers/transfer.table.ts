@@ -5,10 +5,10 @@ export type TransferState =
   'planned' | 'queued' | 'sending' | 'succeeded' | 'failed' | 'unknown' | 'held' | 'cancelled' | 'returned';
 
 /**
- * What a held transfer waits for: a person who looks at its limit, an approved account, a debt to be made up, a person after too many attempts, or a
- * person who mends what no bank message could be built of.
+ * What a held transfer waits for: a person who looks at its limit, an approved account, a debt to be made up, a person after too many attempts, a
+ * person who mends what no bank message could be built of, or one who looks whether it was paid before a restore.
  */
-export type HeldReason = 'limit' | 'approval' | 'seller_debt' | 'attempts' | 'unsendable';
+export type HeldReason = 'limit' | 'approval' | 'seller_debt' | 'attempts' | 'unsendable' | 'restore';
 
 /** An intent to pay, unique for what it pays. The row, not the queue's message, decides what is done. */
 export interface TransferTable {

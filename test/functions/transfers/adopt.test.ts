@@ -215,7 +215,14 @@ describe('explaining what a database has forgotten', () => {
     await lost('lee', rowId);
     world.clock.advance(-10 * MINUTE_MS);
     const transferId = await planOne(world, 5000n);
-    world.clock.advance(10 * MINUTE_MS);
+    assert.equal(
+      await stateOf(world, transferId),
+      'held(restore)',
+      'it is not paid before people have looked',
+    );
+    world.clock.advance(11 * MINUTE_MS);
+    const later = await planOne(world, 5000n);
+    assert.equal(await stateOf(world, later), 'planned', 'what was deposited after the row cannot be meant');
     assert.equal((await bothSay(rowId, transferId)).outcome, 'done');
     assert.equal(await stateOf(world, transferId), 'succeeded');
     assert.equal(await suspense(), 0n);
