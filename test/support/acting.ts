@@ -1,6 +1,6 @@
 import { parsePersonId, parseReason, type Acting } from '../../functions/people/person.ts';
 
-/** A person who acts at an instant, for a reason of some kind. */
+/** A person who acts at an instant, with a reason. */
 export function actingAs(name: string, at: Date): Acting {
   const by = parsePersonId(name);
   const reason = parseReason(`${name} says so`);

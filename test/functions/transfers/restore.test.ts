@@ -376,5 +376,9 @@ describe('after a restore', function () {
     assert.equal(outcome.outcome, 'succeeded');
     const twice = 17_100n - 513n;
     assert.equal(night.paidOut().unlucky, night.owed().unlucky + twice);
+    // The statement is a second witness: from the first cycle on nothing more is paid.
+    const { stops } = await night.cycle(second);
+    assert.ok(stops.includes('halt_restore'), stops.join());
+    assert.deepEqual(second.queue.taken, []);
   });
 });
