@@ -23,6 +23,7 @@ import type {
   AlarmTable,
   AuditTable,
   CycleTable,
+  DatabaseRestoreTable,
   InstallationTable,
   LeaseTable,
   ReconciliationTable,
@@ -68,4 +69,5 @@ export interface Database {
   audit: AuditTable;
   approval: ApprovalTable;
   installation: InstallationTable;
+  database_restore: DatabaseRestoreTable;
 }

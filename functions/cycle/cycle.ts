@@ -9,7 +9,8 @@ import { expire } from '../orders/expire.step.ts';
 import { dispatch } from '../transfers/dispatch.step.ts';
 import { release } from '../transfers/release.step.ts';
 import { proofNeededSince, resolveUnknown } from '../transfers/resolve.step.ts';
-import { activeStops, raiseStop } from '../transfers/stops.repository.ts';
+import { noticeRestore } from '../transfers/restore.repository.ts';
+import { activeStops, isWhereItWas, raiseStop } from '../transfers/stops.repository.ts';
 import { accountsOf, type CycleContext } from './cycle-context.ts';
 import { fence, LeaseLost } from './lease.ts';
 import { readVitals, type Vitals } from './vitals.repository.ts';
@@ -77,6 +78,8 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
     }
   };
 
+  // Before anything is read: what the database knows so far tells to when it was set back.
+  await attempt('look whether this is a copy', async () => await haltWhereRestored(context), undefined);
   const accounts = accountsOf(context.settings);
   const collected = new Map<string, CollectOutcome>();
   const booked: Booked[] = [];
@@ -208,6 +211,13 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
     failures,
     ms: Math.round(performance.now() - began),
   };
+}
+
+/** A database that was restored or cloned reads and books, and pays nobody. */
+async function haltWhereRestored({ db, now, settings, log }: CycleContext): Promise<void> {
+  if (await isWhereItWas(db, settings.databaseCluster)) return;
+  if (await noticeRestore(db, settings.databaseCluster, 'cycle', now))
+    log.error('this database was restored or cloned: payouts are halted (docs/restore.md)');
 }
 
 function sumReasons(booked: readonly Booked[]): Partial<Record<ReviewReason, number>> {

@@ -34,6 +34,7 @@ const match = createMatcher({
   settings: {
     collectionAccount: env.COLLECTION_ACCOUNT,
     payoutAccount: env.PAYOUT_ACCOUNT,
+    databaseCluster: env.DATABASE_IDENTITY,
     cycleMs: env.CYCLE_MINUTES * 60_000,
     absenceWaitMs: (env.BANK_PROCESSING_MINUTES + env.BANK_POSTING_LAG_MINUTES) * 60_000,
     pageSize: env.PAGE_SIZE,

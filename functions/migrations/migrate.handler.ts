@@ -27,7 +27,7 @@ export async function handler(): Promise<MigrationOutcome> {
   const master = await secrets.readFresh(env.DATABASE_MASTER_SECRET_ID, loginShape);
   const db = openDatabaseAs<unknown>(addressOf(env), master, 2);
   try {
-    const outcome = await migrate(db);
+    const outcome = await migrate(db, env.DATABASE_IDENTITY);
     await db.connection().execute(writeFirstSecret);
     logger.info('migrated', { applied: outcome.applied });
     return outcome;

@@ -2,6 +2,7 @@ import { sql, type Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { putLogin } from '../logins/login.repository.ts';
 import { APPLICATION_LOGINS } from '../logins/rotation.ts';
+import { databaseIdentity } from '../shared/database-identity.ts';
 import { migrations } from './index.ts';
 
 /** Every migration waits at most this long for a lock, so that it cannot stop the running system, ms. */
@@ -16,9 +17,10 @@ export interface MigrationOutcome {
  * Applies the migrations that are missing, each in a transaction. Two runs at once wait for one another (Kysely's migrator takes an
  * advisory lock).
  *
+ * @param cluster how the deployment names the database's cluster, where it does.
  * @throws the failed migration's error, with its name.
  */
-export async function migrate(db: Kysely<unknown>): Promise<MigrationOutcome> {
+export async function migrate(db: Kysely<unknown>, cluster?: string): Promise<MigrationOutcome> {
   await sql`select set_config('lock_timeout', ${LOCK_TIMEOUT_MS.toString()}, false)`.execute(db);
   const migrator = new Migrator({
     db,
@@ -36,15 +38,15 @@ export async function migrate(db: Kysely<unknown>): Promise<MigrationOutcome> {
   }
   const applied =
     results?.filter((result) => result.status === 'Success').map((result) => result.migrationName) ?? [];
-  await rememberIdentity(db);
+  await rememberIdentity(db, cluster);
   return { applied };
 }
 
-/** Which cluster this database lives in: Postgres's system identifier locally; the cluster's resource id is set by the deployment. */
-async function rememberIdentity(db: Kysely<unknown>): Promise<void> {
+/** A new database remembers which one it is. One that remembers another is a copy: that is not for a migration to forgive. */
+async function rememberIdentity(db: Kysely<unknown>, cluster: string | undefined): Promise<void> {
   await sql`
     insert into installation (database_identity, id_epoch, installed_at)
-    select system_identifier::text, 0, now() from pg_control_system()
+    select ${databaseIdentity(cluster)}, 0, now()
     on conflict do nothing`.execute(db);
 }
 

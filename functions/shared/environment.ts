@@ -6,7 +6,16 @@ const seconds = (fallback: number) => z.coerce.number().int().positive().default
  * Every variable that a function reads, described once: the local system and the Pulumi program both take the names from here, so that
  * none can be missing in one of them. Values are names and numbers; secrets are only ever named (`…_SECRET_ID`), never held.
  */
+const identity = {
+  /**
+   * The cluster's resource id, which no other cluster ever has, also not a restored one that was given its name. Without it the database's own system
+   * identifier tells clusters apart. Set for the first time on a database in use, it halts payouts once (docs/restore.md).
+   */
+  DATABASE_IDENTITY: z.string().min(1).optional(),
+};
+
 const database = {
+  ...identity,
   DATABASE_HOST: z.string().min(1),
   DATABASE_PORT: z.coerce.number().int().min(1).max(65_535).default(5432),
   DATABASE_NAME: z.string().min(1),
@@ -59,6 +68,7 @@ const settlement = z.object({
 
 /** What acts as the login that owns the schema: the migration function, and the rotation of the application's login. */
 const owner = z.object({
+  ...identity,
   ...database,
   /** JSON `{username, password}` of that login. */
   DATABASE_MASTER_SECRET_ID: z.string().min(1),

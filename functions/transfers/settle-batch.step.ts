@@ -21,6 +21,7 @@ export interface SettlementParts {
   readonly clock: Clock;
   readonly log: Pick<FunctionLog, 'info'>;
   readonly payoutAccount: string;
+  readonly databaseCluster: string | undefined;
   /** These are read at each invocation, so that a rotated secret works without a restart; the pass phrase right before each send. */
   readonly readVault: () => Promise<Vault>;
   readonly readOrganisationCode: () => Promise<string>;
@@ -47,7 +48,7 @@ class NotBegun extends Error {
 export function createSettlement(
   parts: SettlementParts,
 ): (event: SettleEvent, lambda: Pick<Context, 'getRemainingTimeInMillis'>) => Promise<SettleResult> {
-  const { db, clock, log, payoutAccount } = parts;
+  const { db, clock, log, payoutAccount, databaseCluster } = parts;
   const processor = new SqsFifoPartialProcessorAsync();
   /** Set at each invocation, since a bank's message needs it before anything can be awaited. */
   let contractAccountNumber = '';
@@ -59,7 +60,16 @@ export function createSettlement(
     const organisationCode = await parts.readOrganisationCode();
     contractAccountNumber = (await parts.readPayoutSecret(false)).contract_account_number;
     const vault = await parts.readVault();
-    const context: SettleContext = { db, bank, clock, vault, payoutAccount, organisationCode };
+    const context: SettleContext = {
+      db,
+      bank,
+      clock,
+      vault,
+      payoutAccount,
+      organisationCode,
+      databaseCluster,
+      onClaimed: (claimed) => log.info('transfer claimed', { ...claimed }),
+    };
     if ('dry_run' in event) {
       await sql`select name from payout_stop limit 1`.execute(db);
       return { ended: 'dry_run' };

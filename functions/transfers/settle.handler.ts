@@ -24,6 +24,7 @@ const settleBatch = createSettlement({
   clock,
   log: logBy(logger),
   payoutAccount: env.PAYOUT_ACCOUNT,
+  databaseCluster: env.DATABASE_IDENTITY,
   readVault: () => openVault(secrets, env.DATA_KEYS_SECRET_ID),
   readOrganisationCode: async () =>
     (await secrets.read(env.BANK_CREDENTIALS_SECRET_ID, bankCredentialsShape)).organisation_code,

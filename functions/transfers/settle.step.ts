@@ -28,6 +28,14 @@ const PAUSE_MS = 10 * 60_000;
 export interface SettleContext extends ClaimContext {
   readonly bank: Pick<Bank, 'prepareTransfer' | 'sendTransfer'>;
   readonly clock: Clock;
+  /** Told of each claim before the bank is: a log outlives a database that is lost, and then tells which transfer a reference paid. */
+  readonly onClaimed?: (claimed: ClaimedTransfer) => void;
+}
+
+export interface ClaimedTransfer {
+  readonly transferId: string;
+  readonly sellerId: string | null;
+  readonly bankTranId: string;
 }
 
 /** What became of one message from the queue. Every one of these is final for the message: the row goes on from here. */
@@ -49,6 +57,8 @@ export async function settle(context: SettleContext, transferId: bigint): Promis
   const claimed = await claim(context, transferId, context.clock.now());
   if (claimed.outcome !== 'claimed') return claimed;
   const { claim: own } = claimed;
+  const { bankTranId } = own.prepared;
+  context.onClaimed?.({ transferId: transferId.toString(), sellerId: own.posted.sellerId, bankTranId });
   const mayStillWrite = () =>
     context.clock.monotonicMs() - began < WRITE_WITHIN_MS &&
     context.clock.now().getTime() - own.claimedAt.getTime() < WRITE_WITHIN_MS;

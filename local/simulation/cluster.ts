@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql, type Kysely } from 'kysely';
 import { createLogins, migrate } from '../../functions/migrations/migrate.ts';
+import { databaseIdentity } from '../../functions/shared/database-identity.ts';
 import { openDatabaseAs, type Login, type PostgresAddress } from '../../functions/shared/postgres.ts';
 import { startPostgres, type LocalPostgres } from '../postgres.ts';
 
@@ -82,6 +83,7 @@ async function prepare(postgres: LocalPostgres, folder: string): Promise<Cluster
       await sql`create database ${sql.id(database)} template ${sql.id(TEMPLATE)} strategy file_copy`.execute(
         maintenance,
       );
+      await rememberPlace(addressOf(database), superuser);
       return addressOf(database);
     },
     async dropWorld({ database }) {
@@ -93,6 +95,13 @@ async function prepare(postgres: LocalPostgres, folder: string): Promise<Cluster
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A copy of the template would take itself for a clone, and pay nobody. */
+async function rememberPlace(address: PostgresAddress, superuser: Login): Promise<void> {
+  const owner: Kysely<unknown> = openDatabaseAs(address, superuser, 1);
+  await sql`update installation set database_identity = ${databaseIdentity(undefined)}`.execute(owner);
+  await owner.destroy();
 }
 
 /**

@@ -166,6 +166,7 @@ function createMatcherIn(parts: FunctionParts, name: string) {
     settings: {
       collectionAccount: accounts.collection,
       payoutAccount: accounts.payout,
+      databaseCluster: undefined,
       cycleMs: CYCLE_MS,
       absenceWaitMs: 15 * 60_000,
       pageSize: 100,
@@ -191,6 +192,7 @@ function createSettlementIn(parts: FunctionParts, name: string) {
       },
     },
     payoutAccount: accounts.payout,
+    databaseCluster: undefined,
     readVault: () => Promise.resolve(vault),
     readOrganisationCode: () => Promise.resolve(BANK_SECRETS.organisationCode),
     readPayoutSecret: () =>

@@ -123,9 +123,12 @@ export interface SellerOptions {
 
 const DEFAULT_ACCOUNT = '110222333444';
 
+/** The part of a world in which sellers live. */
+export type SellersWorld = Pick<PayoutWorld, 'db' | 'clock' | 'vault'>;
+
 /** A seller, with an approved payout account unless `accountNumber` is given as `undefined`. */
 export async function addSeller(
-  world: PayoutWorld,
+  world: SellersWorld,
   sellerId: string,
   options: SellerOptions = {},
 ): Promise<void> {
@@ -148,7 +151,7 @@ export async function addSeller(
 
 /** Approves an account as the seller's only one. */
 export async function approveAccount(
-  world: PayoutWorld,
+  world: SellersWorld,
   sellerId: string,
   accountNumber: string,
 ): Promise<bigint> {
@@ -175,7 +178,7 @@ export async function approveAccount(
   return payout_account_id;
 }
 
-export async function retireAccounts(world: PayoutWorld, sellerId: string): Promise<void> {
+export async function retireAccounts(world: SellersWorld, sellerId: string): Promise<void> {
   await world.db
     .updateTable('payout_account')
     .set({ state: 'retired' })

@@ -108,6 +108,19 @@ describe('depositor name', () => {
     for (const stem of ['홍길동', '홍길']) assert.equal(new Set(allNamesOf(stem)).size, numbersOf(stem));
   });
 
+  it('has another check digit in each of ten lives of the database, so that none repeats a name of another', () => {
+    const lives = Array.from({ length: 10 }, (_, life) => nameOf('홍길동', 572, life));
+    assert.equal(new Set(lives).size, 10);
+    assert.equal(nameOf('홍길동', 572, 10), lives[0]);
+    fc.assert(
+      fc.property(recipientName, chance, fc.integer({ min: 1, max: 9 }), (recipient, random, life) => {
+        const name = issued(issueName(recipient, new Set(), random, life));
+        assert.ok(isIssuableForm(name, life));
+        assert.ok(!isIssuableForm(name), 'the life before cannot have given it out');
+      }),
+    );
+  });
+
   it('can be typed, compared and checked, whoever the recipient is', () => {
     fc.assert(
       fc.property(recipientName, chance, (recipient, random) => {

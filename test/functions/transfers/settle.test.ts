@@ -60,6 +60,20 @@ describe('settling a transfer', () => {
     assert.equal(world.bank.executed[0].toAccountNumber, '110222333444');
   });
 
+  it('tells of a claim before the bank hears of it, by the id under which the statement will show it', async () => {
+    const transferId = await queueOne(world, 5000n);
+    const told: unknown[] = [];
+    const onClaimed = (claimed: unknown) => void told.push(claimed, world.bank.sent.length);
+    await settle({ ...settleContext(world), onClaimed }, transferId);
+    const [attempt] = await attemptsOf(world, transferId);
+    const claimed = {
+      transferId: transferId.toString(),
+      sellerId: 'seller',
+      bankTranId: attempt!.bank_tran_id,
+    };
+    assert.deepEqual(told, [claimed, 0]);
+  });
+
   it('keeps request and answer, encrypted, as messages of the attempt', async () => {
     const transferId = await queueOne(world, 5000n);
     await settleNow(transferId);
