@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { readEnvironment } from '../shared/environment.ts';
+import { logBy } from '../shared/function-log.ts';
 import { createMetricsLog } from '../shared/metrics.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
@@ -53,11 +54,7 @@ export async function handler(event: VerifyEvent, lambda: Context): Promise<Veri
     archive,
     now: clock.now(),
     hasTime: () => lambda.getRemainingTimeInMillis() > RESERVE_MS,
-    log: {
-      info: (message, detail) => logger.info(message, detail ?? {}),
-      warn: (message, detail) => logger.warn(message, detail ?? {}),
-      error: (message, detail) => logger.error(message, detail ?? {}),
-    },
+    log: logBy(logger),
   });
   logger.info('daily check ended', { result });
   writeMetrics(dailyMetrics(result));
