@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { chainHash, GENESIS, type ChainedPosting } from '../../../functions/ledger/chain.ts';
 
