@@ -18,7 +18,7 @@ const ROOT = new URL('../../', import.meta.url);
 const PARAMETER = 'without';
 
 /** What a copy is made of: the system, and what tests drive it with. The database's cluster is one for all copies. */
-const COPIED = /^(functions|local\/bank-simulator|test\/support|test\/proofs)\//;
+const COPIED = /^(functions|local\/bank-simulator|test\/support|test\/proofs|test\/functions)\//;
 const SHARED: readonly string[] = ['test/support/database.ts', 'functions/database.ts'];
 
 const copies = new Map<string, { readonly rules: readonly Rule[]; readonly applied: Set<Rule> }>();

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { fence, LeaseLost, returnLease, takeLease } from '../../../functions/cycle/lease.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { lockWaiters } from '../../support/payout-world.ts';
 import { race, tally } from '../../support/racers.ts';
+import { until } from '../../support/until.ts';
 
 describe("the cycle's lease", () => {
   let test: TestDatabase;
@@ -42,6 +44,18 @@ describe("the cycle's lease", () => {
     await take('first');
     assert.equal(await take('second', new Date(now.getTime() + MINUTE_MS - 1)), undefined);
     assert.equal(await take('third', new Date(now.getTime() + MINUTE_MS)), 2n);
+  });
+
+  it('cannot be taken from a transaction that writes under it until that has ended', async () => {
+    await take('first');
+    const later = new Date(now.getTime() + MINUTE_MS);
+    let taking: Promise<bigint | undefined> | undefined;
+    await test.db.transaction().execute(async (trx) => {
+      await fence(trx, 1n);
+      taking = take('second', later);
+      await until('the second waits for the first', async () => (await lockWaiters({ test })) === 1n);
+    });
+    assert.equal(await taking, 2n);
   });
 
   it('is given back by its holder only', async () => {

@@ -359,6 +359,35 @@ describe('claiming a transfer', () => {
     assert.notEqual(second.reference, first.reference);
   });
 
+  it('opens its third attempt after its second, whatever attempts others have', async () => {
+    world.clock.set('2026-03-02T12:00:00+09:00');
+    const transferId = await queueOne(world, 5000n);
+    await claimAndHandBack(transferId);
+    world.clock.set('2026-03-03T12:00:00+09:00');
+    await claimAndHandBack(transferId);
+    const other = await queueOne(world, 6000n);
+    await claimAndHandBack(other);
+    const before = await attemptsOf(world, other);
+    // On the second's own date the second is sent again; the first, and the other transfer's, stay as they are.
+    assert.equal((await claimNow(transferId)).outcome, 'claimed');
+    assert.deepEqual(
+      (await attemptsOf(world, transferId)).map(({ n, bank_date, state }) => ({ n, bank_date, state })),
+      [
+        { n: 1, bank_date: '2026-03-02', state: 'absent' },
+        { n: 2, bank_date: '2026-03-03', state: 'open' },
+      ],
+    );
+    assert.deepEqual(await attemptsOf(world, other), before);
+    // And a transfer that was never sent begins with its first.
+    const third = await queueOne(world, 7000n);
+    assert.equal((await claimNow(third)).outcome, 'claimed');
+    assert.deepEqual(
+      (await attemptsOf(world, third)).map(({ n, state }) => ({ n, state })),
+      [{ n: 1, state: 'open' }],
+    );
+    assert.equal((await attemptsOf(world, transferId)).at(-1)?.state, 'open');
+  });
+
   it('opens a new attempt when payouts leave another account by now, whose statement will show it', async () => {
     const transferId = await queueOne(world, 5000n);
     await claimAndHandBack(transferId);
