@@ -4,16 +4,7 @@ import { lockWaiters } from '../support/payout-world.ts';
 import { until } from '../support/until.ts';
 import type { Market } from './market.ts';
 import { prove, type System } from './prove.ts';
-import {
-  DUPLICATE_REFUSAL,
-  inMarket,
-  inTheEnd,
-  MINUTE_MS,
-  PAID_ONCE,
-  PAID_TWICE,
-  payoutWaits,
-  SHOWN_LATE,
-} from './stories.ts';
+import { inMarket, inTheEnd, MINUTE_MS, PAID_ONCE, PAID_TWICE, payoutWaits, SHOWN_LATE } from './stories.ts';
 import type { Rule } from './without.ts';
 
 /** The database's own guard: at most one attempt of a transfer is not proven failed or absent. */
@@ -65,7 +56,6 @@ const TWICE = [10_000n, 10_000n];
 describe('never paid twice, because', () => {
   prove({
     name: '1: no byte of a send is written long after its claim',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       {
         file: 'functions/bank/http-call.ts',
@@ -88,7 +78,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: '1: the time since the claim is what the write asks for',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       {
         file: 'functions/transfers/settle.step.ts',
@@ -110,7 +99,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: '2: a claim outlives the way of its message to the bank',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       {
         file: 'functions/transfers/claim.step.ts',
@@ -140,7 +128,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: '3: absence waits for as long as the bank may take to execute and to show it',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       {
         file: 'functions/transfers/resolve.repository.ts',
@@ -167,7 +154,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: '4: a statement that proves absence covers every bank date since the send, also across midnight',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       {
         file: 'functions/transfers/resolve.repository.ts',
@@ -202,7 +188,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: '4: a statement whose balances leave a gap proves no absence',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       { file: 'functions/transfers/resolve.repository.ts', text: "          and r.chain <> 'broken'\n" },
     ],
@@ -223,7 +208,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: '5: one claim wins a row',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [CLAIMS_ONLY_WHAT_IS_QUEUED, ONE_UNPROVEN_ATTEMPT],
     story: inMarket({}, async (market) => {
       await payoutWaits(market);
@@ -241,7 +225,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: '5: a hand-back is of its own claim only',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       {
         file: 'functions/transfers/outcome.repository.ts',
@@ -274,7 +257,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: '5: what was gathered for one claim ends no later one',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       {
         file: 'functions/transfers/outcome.repository.ts',
@@ -370,7 +352,6 @@ describe('never paid twice, because', () => {
 
   prove({
     name: 'a transfer whose worker died between the send and its record is unknown, and not sent again',
-    leaningOnNo: [DUPLICATE_REFUSAL],
     rules: [
       {
         file: 'functions/transfers/resolve.repository.ts',

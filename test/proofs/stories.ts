@@ -1,12 +1,5 @@
 import type { Market, MarketOptions } from './market.ts';
 import type { System } from './prove.ts';
-import type { Rule } from './without.ts';
-
-/** The bank's own refusal of an id that it has seen: no rule may lean on it. */
-export const DUPLICATE_REFUSAL: Rule = {
-  file: 'local/bank-simulator/simulated-bank.ts',
-  text: "    if (earlier) return { rspCode: 'A0326', bankRspCode: '822', transfer: earlier };\n",
-};
 
 export const MINUTE_MS = 60_000;
 
