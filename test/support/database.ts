@@ -20,6 +20,12 @@ interface Cluster {
 
 let cluster: Promise<Cluster> | undefined;
 let databases = 0;
+let dropsOnClose = false;
+
+/** For a run of very many tests: each database goes when its test closes it, not with the cluster. */
+export function dropDatabasesOnClose(): void {
+  dropsOnClose = true;
+}
 
 /** A database of one test's own, in the test run's own cluster: migrated, empty, and opened with the application's rights. */
 export interface TestDatabase {
@@ -71,6 +77,10 @@ async function databaseIn({ postgres, application }: Cluster): Promise<TestDatab
     application,
     async close() {
       await Promise.all([db.destroy(), owner.destroy()]);
+      if (!dropsOnClose) return;
+      const afterwards = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
+      await sql`drop database ${sql.id(database)} with (force)`.execute(afterwards);
+      await afterwards.destroy();
     },
   };
 }

@@ -435,7 +435,7 @@ export async function addStatementRow(world: PayoutWorld, row: RowOptions): Prom
 }
 
 /** How many connections of the world's database wait for a lock at this moment. */
-export async function lockWaiters(world: PayoutWorld): Promise<bigint> {
+export async function lockWaiters(world: Pick<PayoutWorld, 'test'>): Promise<bigint> {
   const { rows } = await sql<{ count: bigint }>`
     select count(*) as count from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock'`.execute(world.test.owner);

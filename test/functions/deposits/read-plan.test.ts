@@ -149,6 +149,14 @@ describe('a range', () => {
     );
   });
 
+  it('splits before its last second, which is then a part of its own', () => {
+    const [from, to] = [new Date('2026-03-10T01:00:00Z'), new Date('2026-03-10T01:00:09Z')];
+    assert.deepEqual(splitBefore({ from, to }, to), [
+      { from, to: new Date('2026-03-10T01:00:08Z') },
+      { from: to, to },
+    ]);
+  });
+
   it('splits before an instant inside it, and stays whole otherwise', () => {
     fc.assert(
       fc.property(ranges, seconds, (range, instant) => {

@@ -153,11 +153,13 @@ describe('depositor name', () => {
         '홍길동57240',
         '홍길동전572',
         '5724홍길동',
+        '홍길5724동',
+        '0홍길5724',
         '0000000',
         '국민05724',
         '',
       ];
-      const notNormal = ['hgd5724', '홍길동５７２４', '홍-동5724', 'ễễễ5724'];
+      const notNormal = ['hgd5724', '홍길동５７２４', '홍-동5724', 'ễễễ5724', 'ễ길동5724'];
       for (const text of [...others, ...notNormal]) assert.equal(isIssuableForm(text), false, text);
     });
   });
@@ -234,7 +236,9 @@ describe('depositor name', () => {
       assert.equal(issued(soon!), nameOf('홍길순', 0));
       assert.equal(issued(none!), nameOf('홍', 0));
       assert.equal(issued(kim!), nameOf('김길동', 0));
+      const before = taken.size;
       assert.deepEqual(issueNames(['홍길동'], taken, always(0)), [{ outcome: 'exhausted' }]);
+      assert.equal(taken.size, before);
     });
   });
 });
