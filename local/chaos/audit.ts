@@ -76,13 +76,13 @@ function compareSums(owed: readonly PaidOrder[], executed: readonly SimulatedTra
   const add = (account: string, amount: bigint): void => {
     difference.set(account, (difference.get(account) ?? 0n) + amount);
   };
-  for (const order of owed) add(order.accountNumber, -order.owed);
+  for (const order of owed) add(order.accountNumber, 0n - order.owed);
   for (const payout of executed) add(payout.toAccountNumber, payout.amount);
   return [...difference]
     .filter(([, amount]) => amount !== 0n)
     .map(([account, amount]) =>
       amount > 0n
         ? `account …${account.slice(-4)} got ${amount} won too much`
-        : `account …${account.slice(-4)} got ${-amount} won too little`,
+        : `account …${account.slice(-4)} got ${0n - amount} won too little`,
     );
 }

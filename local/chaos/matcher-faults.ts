@@ -9,6 +9,7 @@ const killMidCycle: Fault = {
   what: 'SIGKILL of the matcher after it has booked and planned, before it dispatches',
   recoversWithinS: 30,
   async strike(world, struck) {
+    await ordersComeIn(world);
     const { lock, ended } = await cycleBeforeDispatch(world);
     await struck();
     signalBusy(world, 'matcher', 'SIGKILL');

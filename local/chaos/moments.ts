@@ -6,9 +6,9 @@ import { moment, transfersIn, type World } from './world.ts';
 /** Orders enough that nearly every seller has one, and that one cycle's payouts fill more than two batches. */
 const ORDERS = 60;
 
-export async function ordersComeIn({ buyers }: World): Promise<void> {
+export async function ordersComeIn({ buyers }: World, count = ORDERS): Promise<void> {
   const before = buyers.paid().length;
-  await moment(`${ORDERS} more orders are paid`, () => buyers.paid().length >= before + ORDERS);
+  await moment(`${count} more orders are paid`, () => buyers.paid().length >= before + count);
 }
 
 /** Two payouts are executed at the bank and not answered, one in each of two batches; other messages wait in the queue. */
@@ -63,9 +63,8 @@ export interface StandingCycle {
   readonly ended: Promise<MatchResult | undefined>;
 }
 
-/** @param stepMs little while claims are in flight, for the clock runs for them, too. */
+/** @param stepMs none while claims are in flight, for the clock runs for them, too. */
 export async function cycleBeforeDispatch(world: World, stepMs?: number): Promise<StandingCycle> {
-  await ordersComeIn(world);
   const lock = await lockTable(world, 'payout_stop', 'access exclusive');
   const ended = world.cycle(stepMs);
   await moment('a cycle has planned payouts and not dispatched them', async () => {
@@ -75,13 +74,31 @@ export async function cycleBeforeDispatch(world: World, stepMs?: number): Promis
   return { lock, ended };
 }
 
-/** A step of the clock that ends no claim, ms. */
-export const LITTLE_STEP_MS = 5_000;
+/** Orders that a cycle finds which follows the payouts so closely that it reads their seconds of the statement no more, ms. */
+const FEW_ORDERS = 12;
+const SECONDS_BETWEEN_MS = 2_000;
 
-/** Payouts in flight and a cycle in its middle at the same time: the worst moment for what both of them need. */
+/**
+ * Payouts in flight and a cycle in its middle at the same time: the worst moment for what both of them need. The payouts are executed in a second
+ * that the cycle does not read yet: it would learn from the statement what became of them.
+ */
 export async function allUnderWay(world: World): Promise<{ held: HeldAnswers; cycle: StandingCycle }> {
-  const held = await payoutsInFlight(world);
-  return { held, cycle: await cycleBeforeDispatch(world, LITTLE_STEP_MS) };
+  const claims = await claimsUnderWay(world);
+  await ordersComeIn(world, FEW_ORDERS);
+  world.clock.moveTo(new Date(world.clock.now().getTime() + SECONDS_BETWEEN_MS));
+  const held = world.system.bank.holdTransferAnswers();
+  await claims.letGo();
+  await moment('two payouts are executed and not answered', () => held.count() >= 2);
+  return { held, cycle: await cycleBeforeDispatch(world, 0) };
+}
+
+/** Settlement functions stand in the middle of their claims. */
+export async function claimsUnderWay(world: World): Promise<StandingLock> {
+  await ordersComeIn(world);
+  const lock = await lockTable(world, 'transfer_attempt', 'share');
+  await world.cycle();
+  await moment('a claim is under way', () => lock.blocks('settlement'));
+  return lock;
 }
 
 /** Sends a signal to a function's processes that are at work. Answers their pids. */

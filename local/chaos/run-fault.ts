@@ -27,6 +27,8 @@ export interface FaultReport {
 
 export interface FaultRun {
   readonly onLog?: (line: LogLine) => void;
+  /** Aborts the run: every process is ended, and `runFault` throws. */
+  readonly signal?: AbortSignal;
   /** Called when all has come to rest, before it is counted: for tests that spoil the result. */
   readonly beforeAudit?: (world: World) => Promise<void>;
 }
@@ -46,7 +48,10 @@ export async function runFault(fault: Fault, run: FaultRun = {}): Promise<FaultR
     ...fault.world,
     ...(run.onLog === undefined ? {} : { onLog: run.onLog }),
   });
+  const abort = (): void => void world.stop();
+  run.signal?.addEventListener('abort', abort);
   try {
+    run.signal?.throwIfAborted();
     await warmUp(world);
     let struckAtMs = 0;
     let inDoubt: readonly bigint[] = [];
@@ -76,8 +81,15 @@ export async function runFault(fault: Fault, run: FaultRun = {}): Promise<FaultR
       problems,
     };
   } finally {
+    run.signal?.removeEventListener('abort', abort);
     await world.stop();
   }
+}
+
+/** The report of a fault that could not be tried to its end: that counts as harm, since nobody knows. */
+export function notTried({ name, what }: Fault, error: unknown): FaultReport {
+  const problems = [`not tried to its end: ${error instanceof Error ? error.message : String(error)}`];
+  return { name, what, lost: 0, paid_twice: 0, recovery_s: null, in_doubt: 0, payouts: 0, problems };
 }
 
 /** Nothing lost, nothing paid twice, and a complete cycle in time. */

@@ -27,7 +27,7 @@ const withinTtl: Fault = {
 
 const beyondTtl: Fault = {
   name: 'secrets_down_beyond_ttl',
-  what: 'Secrets Manager is away for longer than secrets are kept, and a function that has them is killed',
+  what: 'Secrets Manager is away for longer than secrets are kept, for two cycles',
   world: { secretTtlS: TTL_S },
   recoversWithinS: 40,
   async strike(world, struck) {

@@ -1,5 +1,5 @@
 import type { Fault } from './fault.ts';
-import { LITTLE_STEP_MS, lockTable, ordersComeIn, payoutsInFlight, signalBusy } from './moments.ts';
+import { claimsUnderWay, payoutsInFlight, signalBusy } from './moments.ts';
 import { CYCLE_MS, comes, moment, transfersIn } from './world.ts';
 
 /** The bank has paid and nobody here knows: the transfer must not be sent again. */
@@ -22,10 +22,7 @@ const killUnheard: Fault = {
   recoversWithinS: 30,
   async strike(world, struck) {
     const { bank } = world.lines;
-    await ordersComeIn(world);
-    const lock = await lockTable(world, 'transfer_attempt', 'share');
-    await world.cycle();
-    await moment('a claim is under way', () => lock.blocks('settlement'));
+    const lock = await claimsUnderWay(world);
     bank.hold();
     await lock.letGo();
     await moment(
@@ -65,10 +62,7 @@ const thawLate: Fault = {
   what: 'SIGSTOP of a settlement function in the middle of its claim, SIGCONT five minutes later by the clock',
   recoversWithinS: 30,
   async strike(world, struck) {
-    await ordersComeIn(world);
-    const lock = await lockTable(world, 'transfer_attempt', 'share');
-    await world.cycle(LITTLE_STEP_MS);
-    await moment('a claim is under way', () => lock.blocks('settlement'));
+    const lock = await claimsUnderWay(world);
     await struck();
     const pids = signalBusy(world, 'settlement', 'SIGSTOP');
     await lock.letGo();
