@@ -52,7 +52,7 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
     from.on('data', (bytes) => say(bytes));
     from.on('end', () => say('end'));
     from.on('error', () => {
-      if (line.state === 'open') to.resetAndDestroy();
+      if (line.state === 'open') reset(to);
     });
     from.on('close', () => {
       if (line.ends.every((end) => end.destroyed)) lines.delete(line);
@@ -61,7 +61,7 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
 
   function hang(line: Line): void {
     lines.delete(line);
-    for (const end of line.ends) end.resetAndDestroy();
+    for (const end of line.ends) reset(end);
   }
 
   return {
@@ -107,6 +107,12 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
       await closed;
     },
   };
+}
+
+/** A side that has been told the end cannot be reset any more: Node refuses, and would keep its handle for ever (`uv_tcp_close_reset` after a shutdown). */
+function reset(end: Socket): void {
+  if (end.writableEnded || end.connecting) end.destroy();
+  else end.resetAndDestroy();
 }
 
 function hear(to: Socket, bytes: Buffer | 'end'): void {

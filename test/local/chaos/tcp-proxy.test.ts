@@ -74,6 +74,19 @@ describe('a line that can be broken', () => {
     assert.equal(old.ended(), false);
   });
 
+  it('keeps no handle of a line that is reset right after its end was passed on', async () => {
+    proxy.hold();
+    const { socket, ended } = await call();
+    socket.end('x');
+    await until('the caller has hung up', () => ended());
+    proxy.forward();
+    await proxy.stop();
+    for (const one of sockets.splice(0)) one.destroy();
+    const handles = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    await until('no socket is left', () => handles() === 0, 2_000);
+  });
+
   it('resets every line and refuses new ones until it accepts again', async () => {
     const old = await call();
     await proxy.refuse();
