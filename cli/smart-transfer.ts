@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { program } from 'commander';
+import { addChaos } from './chaos.ts';
 import { addInvoke } from './invoke.ts';
 import { addLedger } from './ledger.ts';
 import { addStart } from './start.ts';
@@ -13,4 +14,5 @@ program
 addStart(program);
 addInvoke(program);
 addLedger(program);
+addChaos(program);
 await program.parseAsync();

@@ -13,6 +13,7 @@ import { startBankSimulator, type BankSimulator } from './bank-simulator/bank-si
 import type { Faults } from './bank-simulator/faults.ts';
 import { startEventBus, type LocalEventBus } from './event-bus.ts';
 import { createFunctionHost, type FunctionHost, type LocalFunction } from './function-host/function-host.ts';
+import type { SandboxExit } from './function-host/sandbox.ts';
 import { createEventSourceMapping, type EventSourceMapping } from './function-host/event-source-mapping.ts';
 import { enableRotation, localSecretsClient, prepareSecrets, SECRET_IDS } from './local-secrets.ts';
 import { startPostgres, type LocalPostgres } from './postgres.ts';
@@ -68,6 +69,10 @@ export interface SystemOptions {
   readonly secretTtlS?: number;
   /** How long the queue hides a message that was handed out, seconds; as deployed unless given. */
   readonly visibilityS?: number;
+  /** Settings of the database server by name, such as `max_connections`. */
+  readonly databaseSettings?: Readonly<Record<string, string | number>>;
+  /** Answers the port under which the functions reach a service: that of something in between, for who wants to break the line. The service's own without it. */
+  readonly between?: (service: Service, port: number) => Promise<number>;
   /** How the settlement's queue is polled: `short` for a caller who steps a clock. */
   readonly polling: 'long' | 'short';
   /**
@@ -77,7 +82,12 @@ export interface SystemOptions {
   readonly durable: boolean;
   /** What a function wrote, and what happened to the processes. */
   readonly onLog: (line: LogLine) => void;
+  /** Called at the end of every process of a function. */
+  readonly onSandboxExit?: (exit: SandboxExit) => void;
 }
+
+/** What the functions talk to. */
+export type Service = 'database' | 'queue' | 'secrets' | 'events' | 'bank';
 
 export interface LogLine {
   readonly from: string;
@@ -101,6 +111,7 @@ export interface LocalSystem {
   readonly postgres: LocalPostgres;
   readonly host: FunctionHost;
   readonly mapping: EventSourceMapping;
+  readonly transfersUrl: string;
   /** The database with the application's rights, for what has no function yet: placing the demo's orders, and reports. */
   readonly db: Kysely<Database>;
   readonly vault: Vault;
@@ -156,17 +167,20 @@ async function assemble(
     maxReceiveCount: MAX_RECEIVES,
   });
 
+  const reach = (service: Service, url: string): Promise<string> => withPort(url, service, options);
+  const queueEndpoint = await reach('queue', queue.endpoint);
   const environment = functionEnvironment(options, {
-    postgres,
-    queue,
-    secretsManager,
-    events,
-    bank,
-    queueUrl: transfers.queueUrl,
+    database: new URL(await reach('database', `postgresql://${postgres.host}:${postgres.port}`)),
+    queue: queueEndpoint,
+    secrets: await reach('secrets', secretsManager.endpoint),
+    events: await reach('events', events.endpoint),
+    bank: await reach('bank', bank.url),
+    queueUrl: transfers.queueUrl.replace(queue.endpoint, queueEndpoint),
   });
   const host = createFunctionHost({
     log: (line) => options.onLog({ from: line.functionName, text: line.text, notable: false }),
     onSandboxExit: (exit) => {
+      options.onSandboxExit?.(exit);
       if (exit.cause !== 'stopped')
         note(
           options,
@@ -197,10 +211,25 @@ async function assemble(
 
   const env = readEnvironment('matcher', environment);
   const cached = createSecrets(env.SECRET_TTL_S, secrets);
-  const db = openDatabase<Database>(env, cached, 4);
+  // Its own line to the database, whatever stands between the functions and theirs.
+  const own = { ...env, DATABASE_HOST: postgres.host, DATABASE_PORT: postgres.port };
+  const db = openDatabase<Database>(own, cached, 4);
   stops.push(() => db.destroy());
   const vault = await openVault(cached, env.DATA_KEYS_SECRET_ID);
-  return { ...functions, secretsManager, bank, queue, events, postgres, host, mapping, db, vault, stop };
+  return {
+    ...functions,
+    secretsManager,
+    bank,
+    queue,
+    events,
+    postgres,
+    host,
+    mapping,
+    transfersUrl: transfers.queueUrl,
+    db,
+    vault,
+    stop,
+  };
 }
 
 async function startServices(
@@ -211,7 +240,7 @@ async function startServices(
   const starts = [
     startPostgres({
       folder: join(options.folder, 'postgres'),
-      ...(options.durable ? {} : { settings: { fsync: 'off' } }),
+      settings: { ...(options.durable ? {} : { fsync: 'off' }), ...options.databaseSettings },
       onRestart: (restart) =>
         note(
           options,
@@ -268,12 +297,15 @@ function addressOf(postgres: LocalPostgres, database: string): PostgresAddress {
   return { host: postgres.host, port: postgres.port, database, tls: 'off' };
 }
 
-interface Endpoints {
-  readonly postgres: LocalPostgres;
-  readonly queue: LocalQueue;
-  readonly secretsManager: LocalSecretsManager;
-  readonly events: LocalEventBus;
-  readonly bank: BankSimulator;
+/** A service's address as the functions are to know it. */
+async function withPort(url: string, service: Service, { between }: SystemOptions): Promise<string> {
+  if (between === undefined) return url;
+  const { port } = new URL(url);
+  return url.replace(`:${port}`, `:${await between(service, Number(port))}`);
+}
+
+interface Endpoints extends Readonly<Record<Exclude<Service, 'database'>, string>> {
+  readonly database: URL;
   readonly queueUrl: string;
 }
 
@@ -283,16 +315,16 @@ function functionEnvironment(options: SystemOptions, at: Endpoints): Record<stri
     AWS_REGION: LOCAL_REGION,
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
-    AWS_ENDPOINT_URL_SQS: at.queue.endpoint,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: at.secretsManager.endpoint,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: at.events.endpoint,
-    DATABASE_HOST: at.postgres.host,
-    DATABASE_PORT: at.postgres.port.toString(),
+    AWS_ENDPOINT_URL_SQS: at.queue,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: at.secrets,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: at.events,
+    DATABASE_HOST: at.database.hostname,
+    DATABASE_PORT: at.database.port,
     DATABASE_NAME: DATABASE,
     DATABASE_TLS: 'off',
     DATABASE_SECRET_ID: SECRET_IDS.application,
     DATA_KEYS_SECRET_ID: SECRET_IDS.dataKeys,
-    BANK_BASE_URL: at.bank.url,
+    BANK_BASE_URL: at.bank,
     BANK_CREDENTIALS_SECRET_ID: SECRET_IDS.credentials,
     COLLECTION_ACCOUNT,
     PAYOUT_ACCOUNT: options.payoutAccount,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { Kysely, PostgresDialect, sql, type PostgresPool, type RawBuilder, type Transaction } from 'kysely';
 import pg from 'pg';
 import { z } from 'zod';
@@ -40,6 +41,12 @@ const types: pg.CustomTypesConfig = {
   },
 };
 
+/**
+ * How long the database may say nothing before the connection is taken for dead, ms: a little longer than a statement may take there (30 s). After a
+ * failover nobody may be left to end a connection, and without an end of its own a function would wait on it to its limit.
+ */
+const SILENT_MS_MAX = 35_000;
+
 /** SQLSTATE of a refused password: the secret was rotated since it was read. */
 const INVALID_PASSWORD = '28P01';
 
@@ -76,6 +83,25 @@ interface Generation {
   unasked?: () => void;
 }
 
+/** A connection whose socket is at hand: the driver's own time limit fails a query and leaves the dead connection in the pool. */
+class WatchedClient extends pg.Client {
+  readonly #socket: Socket;
+
+  constructor(config?: pg.ClientConfig) {
+    const socket = new Socket();
+    // The pool hides the password from a copy of its options.
+    super({ ...config, password: config?.password, stream: () => socket });
+    this.#socket = socket;
+  }
+
+  /** Ends the connection when nothing has come or gone for so long: what is under way fails, and the pool forgets it. */
+  endWhenSilent(ms: number): void {
+    this.#socket.setTimeout(ms, () =>
+      this.#socket.destroy(new Error(`connection lost: the database said nothing for ${ms} ms`)),
+    );
+  }
+}
+
 /**
  * Connections whose login comes from Secrets Manager. When the secret's value has changed, new connections use the new login and the
  * old ones end as they are returned; when a password is refused, the secret is fetched again, once. So a rotation fails nobody.
@@ -86,13 +112,21 @@ export class RotatingPool implements PostgresPool {
   readonly #address: PostgresAddress;
   readonly #readLogin: (fresh: boolean) => Promise<Login>;
   readonly #max: number;
+  readonly #silentMsMax: number;
   #current: Generation | undefined;
   readonly #ending = new Set<Promise<void>>();
 
-  constructor(address: PostgresAddress, readLogin: (fresh: boolean) => Promise<Login>, max: number) {
+  /** @param silentMsMax a connection that stands and on which nothing is heard for so long is ended, ms. */
+  constructor(
+    address: PostgresAddress,
+    readLogin: (fresh: boolean) => Promise<Login>,
+    max: number,
+    silentMsMax = SILENT_MS_MAX,
+  ) {
     this.#address = address;
     this.#readLogin = readLogin;
     this.#max = max;
+    this.#silentMsMax = silentMsMax;
   }
 
   async connect(): Promise<pg.PoolClient> {
@@ -130,8 +164,12 @@ export class RotatingPool implements PostgresPool {
       const ending = endWhenUnasked(current).finally(() => this.#ending.delete(ending));
       this.#ending.add(ending);
     }
-    const pool = new pg.Pool(poolOptions(this.#address, login, this.#max));
+    const pool = new pg.Pool({ ...poolOptions(this.#address, login, this.#max), Client: WatchedClient });
     surviveBrokenConnections(pool);
+    // Not before: a database that wakes up from a pause is silent for longer.
+    pool.on('connect', (client) => {
+      if (client instanceof WatchedClient) client.endWhenSilent(this.#silentMsMax);
+    });
     return (this.#current = { login, pool, asking: 0 });
   }
 }
@@ -160,14 +198,19 @@ export function addressOf(env: Omit<DatabaseEnvironment, 'DATABASE_SECRET_ID'>):
   };
 }
 
-/** Opens the database by the login in the secret that the environment names: the application's. */
-export function openDatabase<Tables>(env: DatabaseEnvironment, secrets: Secrets, max = 2): Kysely<Tables> {
+/** Opens the database by the login in the secret that the environment names: the application's. `silentMsMax` is `RotatingPool`'s. */
+export function openDatabase<Tables>(
+  env: DatabaseEnvironment,
+  secrets: Secrets,
+  max = 2,
+  silentMsMax = SILENT_MS_MAX,
+): Kysely<Tables> {
   const readLogin = (fresh: boolean) =>
     fresh
       ? secrets.readFresh(env.DATABASE_SECRET_ID, loginShape)
       : secrets.read(env.DATABASE_SECRET_ID, loginShape);
   return new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool: new RotatingPool(addressOf(env), readLogin, max) }),
+    dialect: new PostgresDialect({ pool: new RotatingPool(addressOf(env), readLogin, max, silentMsMax) }),
   });
 }
 

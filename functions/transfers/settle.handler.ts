@@ -13,13 +13,19 @@ import { createSettlement, type SettleEvent, type SettleResult } from './settle-
 
 export type { SettleEvent } from './settle-batch.step.ts';
 
+/**
+ * Settling waits for no lock longer than 10 s and reads nothing long: a database that is silent for longer is gone, and the outcome that was just
+ * answered can still be recorded on another connection, ms.
+ */
+const SILENT_MS_MAX = 12_000;
+
 const env = readEnvironment('settlement', process.env);
 const clock = clockFromEnvironment(process.env);
 const logger = new Logger({ serviceName: 'settlement' });
 const secrets = createSecrets(env.SECRET_TTL_S);
 
 const settleBatch = createSettlement({
-  db: openDatabase<Database>(env, secrets, 1),
+  db: openDatabase<Database>(env, secrets, 1, SILENT_MS_MAX),
   openBank: (authority) => openBank(env, secrets, clock, authority),
   clock,
   log: logBy(logger),

@@ -23,6 +23,9 @@ import type { SimulatedRow } from './bank-state.ts';
 import type { SimulatedBank, TransferDemand, TransferVerdict } from './simulated-bank.ts';
 import type { TokenDesk } from './token-desk.ts';
 
+/** Where transfers are asked for. */
+export const TRANSFER_PATH = '/v2.0/transfer/deposit/acnt_num';
+
 /** KFTC: at most 25 rows a page. */
 const PAGE_ROWS_MAX = 25;
 
@@ -215,7 +218,7 @@ export function createWire(options: WireOptions): (request: WireRequest) => Wire
 
   const routes: Readonly<Record<string, (request: WireRequest) => WireAnswer>> = {
     'GET /v2.0/account/transaction_list/fin_num': statement,
-    'POST /v2.0/transfer/deposit/acnt_num': transfer,
+    [`POST ${TRANSFER_PATH}`]: transfer,
     'POST /v2.0/transfer/result': result,
   };
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { recordset, RotatingPool, type Login } from '../../../functions/shared/postgres.ts';
+import { startTcpProxy } from '../../../local/chaos/tcp-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { until } from '../../support/until.ts';
 
@@ -63,6 +64,36 @@ describe('the rotating pool', () => {
     await assert.rejects(client.query('select 1'));
     client.release(true);
     assert.equal(await whoAmI(pool), login.username);
+    await pool.end();
+  });
+
+  it('ends a connection that has gone silent, fails what waits on it, and connects anew', async () => {
+    const line = await startTcpProxy(test.address.port);
+    try {
+      const address = { ...test.address, port: line.port };
+      const pool = new RotatingPool(address, () => Promise.resolve(login), 1, 500);
+      const client = await pool.connect();
+      line.abandon();
+      const began = performance.now();
+      await assert.rejects(client.query('select 1'), /said nothing for 500 ms|terminated/);
+      assert.ok(performance.now() - began < 10_000, 'the query hung on the dead connection');
+      client.release();
+      assert.equal(await whoAmI(pool), login.username);
+      await pool.end();
+    } finally {
+      await line.stop();
+    }
+  });
+
+  it('keeps a connection on which something is said now and then', async () => {
+    const pool = new RotatingPool(test.address, () => Promise.resolve(login), 1, 1500);
+    const client = await pool.connect();
+    const pid = async () =>
+      (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
+    const before = await pid();
+    for (let n = 0; n < 4; n += 1) await client.query('select pg_sleep(0.5)');
+    assert.equal(await pid(), before);
+    client.release();
     await pool.end();
   });
 

@@ -19,6 +19,7 @@ import {
   transferOrder,
 } from '../../functions/bank/bank-fixture.ts';
 import type { TestClock } from '../../functions/bank/bank-fixture.ts';
+import { until } from '../until.ts';
 
 const yes = () => true;
 
@@ -92,6 +93,22 @@ describe('the bank simulator', () => {
     const { result } = await bank.sendTransfer(other, yes);
     assert.deepEqual(result, { outcome: 'failed', cause: 'payee', code: 'A0312' });
   });
+
+  for (const [how, outcome] of [
+    ['whole', 'succeeded'],
+    ['cut', 'ambiguous'],
+  ] as const)
+    it(`executes a transfer whose answer is held, and then lets the ${how} answer go`, async () => {
+      const { simulated, bank } = await start();
+      const held = simulated.holdTransferAnswers();
+      const sending = bank.sendTransfer(bank.prepareTransfer(transferOrder(clock)), yes);
+      await until('the answer is held', () => held.count() === 1);
+      assert.equal(simulated.transfers()[0]?.executed, true);
+      held.letGo(how);
+      assert.equal((await sending).result.outcome, outcome);
+      const second = await bank.sendTransfer(bank.prepareTransfer(transferOrder(clock)), yes);
+      assert.equal(second.result.outcome, 'succeeded');
+    });
 
   it('takes an id again on the next KST date', async () => {
     clock = testClock('2026-03-02T23:59:00+09:00');
