@@ -47,11 +47,16 @@ describe('the simulator', function () {
   });
 
   describe('finds a rule that is broken on purpose:', () => {
-    const DAY_ENDS = { ...SMALL, workers: 4 };
-
     it('claims that read the halts without locking them', async () => {
       await findsWithin(20, /claim_after_halt/, {
-        changes: { ...DAY_ENDS, troubles: { say_failed_after_executing: 0.3, kill: 0 } },
+        changes: {
+          ...SMALL,
+          lookEvery: 10,
+          workers: 6,
+          sellers: 6,
+          // Lies about funds pause payouts while others claim.
+          troubles: { say_failed_after_executing: 0.5, kill: 0, stall: 0, maintenance_window: 0 },
+        },
         sabotage: {
           statement: (text) =>
             text === 'select "name", "active" from "payout_stop" for share'
