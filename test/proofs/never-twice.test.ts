@@ -319,8 +319,7 @@ describe('never paid twice, because', () => {
     rules: [
       {
         file: 'functions/transfers/stops.repository.ts',
-        text: ".select(['name', 'active']).forShare().execute()",
-        leaves: ".select(['name', 'active']).execute()",
+        text: "    .forShare('payout_stop')\n",
       },
     ],
     story: inMarket({}, async (market, system) => {
