@@ -1,4 +1,16 @@
 import { z } from 'zod';
+import { BALANCE_MAX, parseWon } from './money.ts';
+
+/** Whole won, more than nothing; absent is no limit. */
+const amount = z
+  .string()
+  .transform((text, context) => {
+    const value = parseWon(text, { max: BALANCE_MAX });
+    if (value !== undefined && value > 0n) return value;
+    context.addIssue('write whole won above 0, such as 30000000');
+    return z.NEVER;
+  })
+  .optional();
 
 const seconds = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 
@@ -56,6 +68,10 @@ const matcher = z.object({
   PAGE_SIZE: seconds(1000),
   /** After so many sends without success a transfer is held for a person. */
   MAX_SENDS: seconds(5),
+  /** A payout over so many won is held until two people let it go. Without it there is no such limit. */
+  TRANSFER_LIMIT_WON: amount,
+  /** What all payouts of a day in Korea may add up to without a second person, won. Without it there is no such limit. */
+  DAILY_LIMIT_WON: amount,
 });
 
 const settlement = z.object({

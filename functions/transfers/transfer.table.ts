@@ -1,4 +1,4 @@
-import type { Generated, Selectable } from 'kysely';
+import type { ColumnType, Generated, Selectable } from 'kysely';
 import type { FailureCause } from '../bank/bank.ts';
 
 export type TransferState =
@@ -39,6 +39,10 @@ export interface TransferTable {
   /** Claims whose message may have reached the bank. */
   sends: Generated<number>;
   planned_at: Date;
+  /** When it was last let go after it was held: it counts towards the limit of that day, otherwise of the day on which it was planned. */
+  let_go_at: ColumnType<Date | null, Date | null | undefined>;
+  /** What two people approved when they let it go over its limits. */
+  approval_id: ColumnType<bigint | null, bigint | null | undefined>;
   /** The earliest bank time among the deposits that it pays out, for latency. */
   deposited_at: Date | null;
   settled_at: Date | null;
@@ -113,6 +117,14 @@ export type StopName =
   | 'pause_limit'
   | 'pause_maintenance'
   | 'pause_reconciliation';
+
+/** The limits of all sellers together, won; null is none. The matcher keeps this row at its settings. */
+export interface PayoutLimitTable {
+  only_row: Generated<boolean>;
+  transfer_limit_won: bigint | null;
+  daily_limit_won: bigint | null;
+  changed_at: Date;
+}
 
 /** While one is active no transfer is claimed. */
 export interface PayoutStopTable {

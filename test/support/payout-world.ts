@@ -39,6 +39,7 @@ const SETTINGS: CycleSettings = {
   absenceWaitMs: 15 * MINUTE_MS,
   pageSize: 100,
   maxSends: 3,
+  limits: { transfer: undefined, day: undefined },
 };
 
 /** All that paying out needs: a database, a bank, a queue and a clock of a test's own. */
