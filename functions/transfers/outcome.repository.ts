@@ -1,8 +1,15 @@
 import type { Transaction } from 'kysely';
 import type { FailureCause } from '../bank/bank.ts';
 import type { Database } from '../database.ts';
+import { bankAccount, SUSPENSE } from '../ledger/accounts.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
-import { holdPosting, postPosting, voidPosting, type PostedTransfer } from '../ledger/postings.ts';
+import {
+  holdPosting,
+  postPosting,
+  voidPosting,
+  type NewPosting,
+  type PostedTransfer,
+} from '../ledger/postings.ts';
 import { won } from '../shared/money.ts';
 import { assertRows } from '../shared/postgres.ts';
 import { haltOnDrift, raiseAlarm } from './stops.repository.ts';
@@ -165,7 +172,11 @@ async function succeedAfterAll(
   if (other !== undefined)
     return await halt(trx, known, `transfer ${other.toString()} pays an order of it`, at);
   const posted = postedOf(known);
-  await insertPostings(trx, [holdPosting(posted), postPosting(posted)], at);
+  await insertPostings(
+    trx,
+    [holdPosting(posted), postPosting(posted), ...(await takeOutOfSuspense(trx, known))],
+    at,
+  );
   await trx
     .updateTable('transfer_item')
     .set({ live: true })
@@ -173,6 +184,29 @@ async function succeedAfterAll(
     .execute();
   await settle(trx, known, at, bankDate);
   return 'succeeded';
+}
+
+/**
+ * The row that shows this attempt was booked before the transfer could have it as its payment: it waits in suspense, and is given back when the payment is
+ * booked, or the bank would have paid it twice in the books.
+ *
+ * @throws when people have explained the row otherwise meanwhile: they are kept from that while the transfer is open.
+ */
+async function takeOutOfSuspense(
+  trx: Transaction<Database>,
+  { attempt }: AttemptAndTransfer,
+): Promise<NewPosting[]> {
+  const row = await trx
+    .updateTable('withdrawal')
+    .set({ state: 'transfer', ledger_account: null })
+    .where('attempt_id', '=', attempt.attempt_id)
+    .where('state', '=', 'unexpected')
+    .returning(['row_id', 'account', 'amount', 'ledger_account'])
+    .executeTakeFirst();
+  if (row === undefined) return [];
+  const { row_id: rowId } = row;
+  const debit = bankAccount(row.account);
+  return [{ debit, credit: SUSPENSE, amount: won(row.amount), kind: 'correction', rowId }];
 }
 
 /** The transfer, if there is one, that pays an order which this one has paid too: the order was freed, paid anew and planned anew. */

@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { recordset } from '../shared/postgres.ts';
+import { SAID_TO_HAVE_PAID } from './doubt.repository.ts';
 import type { HeldReason, TransferState } from './transfer.table.ts';
 
 /** Pauses of the system's own that are to be looked at again by `now`. */
@@ -26,7 +27,7 @@ function lastBalance(account: string) {
 export async function hasFunds(trx: Transaction<Database>, account: string): Promise<boolean> {
   const { rows } = await sql<{ funded: boolean | null }>`
     select ${lastBalance(account)} >= (
-      select min(amount) from transfer where state in ('planned', 'queued', 'unknown') or (state = 'failed' and failed_reason = 'funds')
+      select min(amount) from transfer w where state in ('planned', 'queued', 'unknown') or (state = 'failed' and failed_reason = 'funds' and not exists (select from transfer r where r.retry_of = w.transfer_id))
     ) as funded`.execute(trx);
   return rows[0]?.funded ?? false;
 }
@@ -148,7 +149,10 @@ export interface RetryableTransfer {
   readonly approval_id: bigint | null;
 }
 
-/** Failed payouts whose cause is cleared, that were never retried and that still have an order to pay; oldest first, locked. */
+/**
+ * Failed payouts whose cause is cleared, that were never retried and that still have an order to pay; oldest first, locked. Where an attempt to pay one of its
+ * orders is said to have succeeded after all, a person has to look first.
+ */
 export async function readRetryable(
   trx: Transaction<Database>,
   payoutAccount: string,
@@ -159,6 +163,10 @@ export async function readRetryable(
     select t.transfer_id, t.seller_id, t.deposited_at, t.approval_id from transfer t
     where t.state = 'failed' and t.kind = 'payout'
       and not exists (select from transfer r where r.retry_of = t.transfer_id)
+      and not exists (
+        select from transfer_item i join transfer_item x on x.order_id = i.order_id and not x.live
+        join transfer_attempt a on a.transfer_id = x.transfer_id
+        where i.transfer_id = t.transfer_id and ${SAID_TO_HAVE_PAID})
       and exists (
         select from transfer_item i join shop_order o on o.order_id = i.order_id
         where i.transfer_id = t.transfer_id and ${TO_BE_PAID})
