@@ -5,7 +5,7 @@ import { insertPostings } from '../ledger/ledger.repository.ts';
 import type { NewPosting } from '../ledger/postings.ts';
 import { won } from '../shared/money.ts';
 import type { Trx } from '../shared/postgres.ts';
-import { cancelUnsent } from '../transfers/outcome.repository.ts';
+import { cancelUnsent, holdPayoutsForDebt } from '../transfers/outcome.repository.ts';
 import { insertTransfers, readSellers } from '../transfers/plan.repository.ts';
 import { openTally } from '../transfers/plan.ts';
 import { raiseAlarm } from '../transfers/stops.repository.ts';
@@ -74,13 +74,7 @@ async function unpay(trx: Trx<Database>, orderId: bigint, amount: bigint, now: D
     return;
   }
   // Paid out, or failed and to be sent again: either way the seller's balance may no longer cover what is planned.
-  await trx.updateTable('seller').set({ may_owe: true }).where('seller_id', '=', order.seller_id).execute();
-  await trx
-    .updateTable('transfer')
-    .set({ state: 'held', held_reason: 'seller_debt' })
-    .where('seller_id', '=', order.seller_id)
-    .where('state', 'in', ['planned', 'queued'])
-    .execute();
+  await holdPayoutsForDebt(trx, order.seller_id);
 }
 
 async function planTheRest(trx: Trx<Database>, cancelled: bigint, without: bigint, now: Date): Promise<void> {

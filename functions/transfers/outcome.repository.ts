@@ -1,7 +1,6 @@
 import type { Transaction } from 'kysely';
 import type { FailureCause } from '../bank/bank.ts';
 import type { Database } from '../database.ts';
-import { bankAccount, SUSPENSE } from '../ledger/accounts.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
 import {
   holdPosting,
@@ -187,10 +186,8 @@ async function succeedAfterAll(
 }
 
 /**
- * The row that shows this attempt was booked before the transfer could have it as its payment: it waits in suspense, and is given back when the payment is
- * booked, or the bank would have paid it twice in the books.
- *
- * @throws when people have explained the row otherwise meanwhile: they are kept from that while the transfer is open.
+ * The row that shows this attempt was booked before the transfer could have it as its payment, and its amount put into suspense, or from there where people
+ * said. All of that is given back now that the payment is booked; otherwise it would have left the bank twice in the books.
  */
 async function takeOutOfSuspense(
   trx: Transaction<Database>,
@@ -201,12 +198,23 @@ async function takeOutOfSuspense(
     .set({ state: 'transfer', ledger_account: null })
     .where('attempt_id', '=', attempt.attempt_id)
     .where('state', '=', 'unexpected')
-    .returning(['row_id', 'account', 'amount', 'ledger_account'])
+    .returning('row_id')
     .executeTakeFirst();
   if (row === undefined) return [];
-  const { row_id: rowId } = row;
-  const debit = bankAccount(row.account);
-  return [{ debit, credit: SUSPENSE, amount: won(row.amount), kind: 'correction', rowId }];
+  const booked = await trx
+    .selectFrom('posting')
+    .select(['debit', 'credit', 'amount'])
+    .where('row_id', '=', row.row_id)
+    .where('kind', 'in', ['unexplained', 'correction'])
+    .orderBy('posting_id', 'desc')
+    .execute();
+  return booked.map(({ debit, credit, amount }) => ({
+    debit: credit,
+    credit: debit,
+    amount: won(amount),
+    kind: 'correction',
+    rowId: row.row_id,
+  }));
 }
 
 /** The transfer, if there is one, that pays an order which this one has paid too: the order was freed, paid anew and planned anew. */
@@ -300,6 +308,19 @@ export async function cancelUnsent(trx: Transaction<Database>, transferId: bigin
     .executeTakeFirst();
   assertRows(`transfer ${transferId.toString()} cancelled`, Number(cancelled.numUpdatedRows), 1);
   await trx.updateTable('transfer_item').set({ live: false }).where('transfer_id', '=', transferId).execute();
+}
+
+/**
+ * A seller's balance may no longer cover what is planned: what is not claimed yet waits until it is seen to, and so does all that is planned from now on.
+ */
+export async function holdPayoutsForDebt(trx: Transaction<Database>, sellerId: string): Promise<void> {
+  await trx.updateTable('seller').set({ may_owe: true }).where('seller_id', '=', sellerId).execute();
+  await trx
+    .updateTable('transfer')
+    .set({ state: 'held', held_reason: 'seller_debt' })
+    .where('seller_id', '=', sellerId)
+    .where('state', 'in', ['planned', 'queued'])
+    .execute();
 }
 
 /**
