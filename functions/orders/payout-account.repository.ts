@@ -11,7 +11,6 @@ export interface AccountView extends Pick<
   | 'bank_code'
   | 'account_number_masked'
   | 'account_holder'
-  | 'account_fingerprint'
   | 'state'
   | 'requested_by'
   | 'requested_at'
@@ -27,7 +26,6 @@ const VIEW = [
   'bank_code',
   'account_number_masked',
   'account_holder',
-  'account_fingerprint',
   'state',
   'requested_by',
   'requested_at',
@@ -46,6 +44,23 @@ export async function readAccounts(
     .where('seller_id', '=', sellerId)
     .orderBy('payout_account_id', 'desc')
     .execute();
+}
+
+/** Whether a seller is paid to this very account already. */
+export async function isPaidTo(
+  trx: Transaction<Database>,
+  sellerId: string,
+  account: { readonly fingerprint: string; readonly holder: string },
+): Promise<boolean> {
+  const same = await trx
+    .selectFrom('payout_account')
+    .select('payout_account_id')
+    .where('seller_id', '=', sellerId)
+    .where('state', '=', 'approved')
+    .where('account_fingerprint', '=', account.fingerprint)
+    .where('account_holder', '=', account.holder)
+    .executeTakeFirst();
+  return same !== undefined;
 }
 
 /** Accounts that somebody asked for and nobody has decided on yet, the oldest first. */

@@ -6,6 +6,7 @@ import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
 import {
   holdPayoutsToOtherAccounts,
   insertRequestedAccount,
+  isPaidTo,
   lockAccountsBeside,
   markRejected,
   readAccounts,
@@ -46,14 +47,11 @@ export async function requestAccount(
     const { bankCode, accountNumber, holder } = details;
     const masked = maskAccountNumber(accountNumber);
     const fingerprint = accountFingerprint(vault, bankCode, accountNumber);
-    const accounts = await readAccounts(trx, sellerId);
-    const approved = accounts.find((account) => account.state === 'approved');
-    if (approved?.account_fingerprint === fingerprint && approved.account_holder === holder) {
+    if (await isPaidTo(trx, sellerId, { fingerprint, holder }))
       return refuse(
         'approved_already',
-        `seller ${sellerId} is paid to ${masked} at bank ${bankCode} already (account ${approved.payout_account_id.toString()})`,
+        `seller ${sellerId} is paid to ${masked} at bank ${bankCode} already`,
       );
-    }
     const payoutAccountId = await insertRequestedAccount(trx, {
       sellerId,
       bankCode,
@@ -65,7 +63,7 @@ export async function requestAccount(
       at: acting.at,
     });
     if (payoutAccountId === undefined) {
-      const other = accounts.find((account) => account.state === 'requested');
+      const other = (await readAccounts(trx, sellerId)).find((account) => account.state === 'requested');
       return refuse(
         'another_waits',
         `account ${other?.payout_account_id.toString() ?? ''} of seller ${sellerId} waits for a decision already: approve or reject that one first (smart-transfer accounts approve|reject)`,

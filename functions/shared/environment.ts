@@ -14,6 +14,9 @@ const amount = z
 
 const seconds = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 
+/** The longest that a bank takes to execute what reached it, and then to show it on the statement, unless a stack says otherwise, minutes. */
+export const BANK_TAKES = { processingMinutes: 10, postingLagMinutes: 5 } as const;
+
 /**
  * Every variable that a function reads, described once: the local system and the Pulumi program both take the names from here, so that
  * none can be missing in one of them. Values are names and numbers; secrets are only ever named (`…_SECRET_ID`), never held.
@@ -61,9 +64,9 @@ const matcher = z.object({
   /** Minutes between two scheduled cycles: a transfer that was dispatched longer ago than this and is not claimed is dispatched again. */
   CYCLE_MINUTES: seconds(5),
   /** The longest that the bank takes to execute what reached it, minutes. */
-  BANK_PROCESSING_MINUTES: seconds(10),
+  BANK_PROCESSING_MINUTES: seconds(BANK_TAKES.processingMinutes),
   /** The longest that the bank takes to show a row on the statement, minutes. */
-  BANK_POSTING_LAG_MINUTES: seconds(5),
+  BANK_POSTING_LAG_MINUTES: seconds(BANK_TAKES.postingLagMinutes),
   /** Deposits a page. */
   PAGE_SIZE: seconds(1000),
   /** After so many sends without success a transfer is held for a person. */
@@ -79,7 +82,7 @@ const settlement = z.object({
   ...bank,
   /** JSON `{wd_pass_phrase}`; the settlement function alone may read it. */
   BANK_PAYOUT_SECRET_ID: z.string().min(1),
-  BANK_PROCESSING_MINUTES: seconds(10),
+  BANK_PROCESSING_MINUTES: seconds(BANK_TAKES.processingMinutes),
 });
 
 /** What acts as the login that owns the schema: the migration function, and the rotation of the application's login. */

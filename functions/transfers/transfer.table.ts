@@ -1,14 +1,27 @@
 import type { ColumnType, Generated, Selectable } from 'kysely';
 import type { FailureCause } from '../bank/bank.ts';
 
-export type TransferState =
-  'planned' | 'queued' | 'sending' | 'succeeded' | 'failed' | 'unknown' | 'held' | 'cancelled' | 'returned';
+export const TRANSFER_STATES = [
+  'planned',
+  'queued',
+  'sending',
+  'succeeded',
+  'failed',
+  'unknown',
+  'held',
+  'cancelled',
+  'returned',
+] as const;
+
+export type TransferState = (typeof TRANSFER_STATES)[number];
 
 /**
  * What a held transfer waits for: a person who looks at its limit, an approved account, a debt to be made up, a person after too many attempts, a
  * person who mends what no bank message could be built of, or one who looks whether it was paid before a restore.
  */
-export type HeldReason = 'limit' | 'approval' | 'seller_debt' | 'attempts' | 'unsendable' | 'restore';
+export const HELD_REASONS = ['limit', 'approval', 'seller_debt', 'attempts', 'unsendable', 'restore'] as const;
+
+export type HeldReason = (typeof HELD_REASONS)[number];
 
 /** An intent to pay, unique for what it pays. The row, not the queue's message, decides what is done. */
 export interface TransferTable {
