@@ -6,7 +6,7 @@ import { assertRows, recordset } from '../shared/postgres.ts';
 import type { PayableSeller, PlannedTransfer } from './plan.ts';
 import type { Transfer } from './transfer.table.ts';
 
-/** The key of the advisory lock under which payouts are planned; nothing else in this database takes one. */
+/** The key of the advisory lock under which payouts are planned; the migrations' own lock has another. */
 const PLANNING_LOCK = 1;
 
 /**
