@@ -3,6 +3,7 @@ import { systemClock } from '../functions/shared/clock.ts';
 import { formatWon } from '../functions/shared/money.ts';
 import { haltPayouts, resumePayouts, type Resumed } from '../functions/transfers/payouts.step.ts';
 import { readPayoutsStatus, type PayoutsStatus } from '../functions/transfers/payouts-status.repository.ts';
+import { addPayoutsExplain } from './payouts-explain.ts';
 import { columns, refusedAnswer, requestedAnswer, wallClock } from './lines.ts';
 import {
   actingNow,
@@ -18,19 +19,15 @@ interface ResumeOptions extends ActOptions {
   readonly despite?: boolean;
 }
 
-/**
- * Adds `payouts`, with which people see what stops payouts, and halt and resume them.
- *
- * @returns the command, for what else belongs to it.
- */
-export function addPayouts(program: Command): Command {
+/** Adds `payouts`, with which people see what stops payouts, halt and resume them, and explain what left the account. */
+export function addPayouts(program: Command): void {
   const payouts = program
     .command('payouts')
     .description('all payouts (지급): what stops them, and halting and resuming them');
   addStatus(payouts);
   addHalt(payouts);
   addResume(payouts);
-  return payouts;
+  addPayoutsExplain(payouts);
 }
 
 function addStatus(payouts: Command): void {
@@ -150,11 +147,15 @@ function addResume(payouts: Command): void {
 
 function resumedAnswer(result: Resumed): Answer {
   const ended = `Ended: ${result.ended.join(', ')}.`;
+  const { remaining } = result;
+  const next = remaining.includes('halt_restore')
+    ? ' Ask again with payouts resume for the halt after a restore.'
+    : '';
   return {
     text:
-      result.remaining.length === 0
+      remaining.length === 0
         ? `${ended} Payouts go on with the next cycle.`
-        : `${ended} Payouts still wait for ${result.remaining.join(', ')}, which end by themselves (payouts status).`,
+        : `${ended} Payouts still wait for ${remaining.join(', ')} (payouts status); pauses end by themselves.${next}`,
     json: result,
   };
 }

@@ -129,7 +129,7 @@ export async function readOneSided(
       trx,
       sql`
         select w.row_id, a.transfer_id, w.amount from withdrawal w join transfer_attempt a on a.attempt_id = w.attempt_id
-        where w.account = ${account} and a.state <> 'succeeded'`,
+        where w.account = ${account} and a.state <> 'succeeded' and (w.state = 'transfer' or w.ledger_account = 'suspense')`,
       'row_id',
     ),
     unexplained_rows: await named(

@@ -48,6 +48,7 @@ async function inSuspense(trx: Transaction<Database>): Promise<Blocker[]> {
   const rows = await trx
     .selectFrom('withdrawal')
     .select(['row_id', 'account', 'amount', 'occurred_at', 'state'])
+    .where('state', 'in', ['unexplained', 'unexpected'])
     .where('ledger_account', '=', 'suspense')
     .orderBy('row_id')
     .limit(ROWS_MAX)
@@ -61,7 +62,7 @@ async function inSuspense(trx: Transaction<Database>): Promise<Blocker[]> {
       message:
         state === 'unexpected'
           ? `${took} under a reference of ours whose transfer cannot have it: money may have gone twice. Have it back from the payee, or charge it to somebody: ${remedy}`
-          : `${took}, and nothing explains it: ${remedy}, or a rule does (rules add --apply)`,
+          : `${took}, and nothing explains it: ${remedy}, a rule explains it (rules add --apply), or it paid a transfer (payouts explain)`,
     };
   });
 }

@@ -84,6 +84,7 @@ export async function readPayoutsStatus(db: Kysely<Database>, now: Date): Promis
   const inSuspense = await db
     .selectFrom('withdrawal')
     .select(['row_id', 'account', 'amount', 'state', 'occurred_at'])
+    .where('state', 'in', ['unexplained', 'unexpected'])
     .where('ledger_account', '=', 'suspense')
     .orderBy('row_id')
     .limit(ROWS_MAX)

@@ -5,7 +5,8 @@ import type { Acting } from '../people/person.ts';
 import { byTwoPeople, type Requested } from '../people/two-people.step.ts';
 import type { Trx } from '../shared/postgres.ts';
 import { readDriftBlockers, type Blocker } from './drift-blockers.repository.ts';
-import { endHalt, lockStops, raiseStop, type Stop } from './stops.repository.ts';
+import { resumeAfterRestore } from './resume-restore.step.ts';
+import { activeStops, endHalt, lockStops, raiseStop, type Stop } from './stops.repository.ts';
 import type { StopName } from './transfer.table.ts';
 
 /** Halts payouts at once: a claim in flight ends, none begins after. One person is enough, since a halt can be ended again. */
@@ -42,7 +43,7 @@ export interface Blocked extends Refused {
 /**
  * Lets payouts go on after a halt. What a person halted, a person resumes. What the system halted goes on when its cause is gone; while it stands, each part
  * of it is named with its remedy, and only two people who know the same parts may resume despite them. A drift that still stands halts again in the next
- * complete cycle.
+ * complete cycle. A halt after a restore is looked at when no other stands, by its own rules, and has no despite.
  *
  * @param despite whether to resume although the cause stands.
  */
@@ -76,11 +77,31 @@ export async function resumePayouts(
       return await end(trx, acting, halts, remaining);
     });
   });
-  return outcome.outcome === 'refused' && outcome.code === 'blocked' ? { ...outcome, blockers } : outcome;
+  if (outcome.outcome === 'done') return outcome;
+  if (outcome.code === RESTORED) return await afterRestore(db, acting);
+  return outcome.code === 'blocked' ? { ...outcome, blockers } : outcome;
+}
+
+/** Nothing but a restore halts payouts, which has rules of its own. */
+const RESTORED = 'restored';
+
+async function afterRestore(
+  db: Kysely<Database>,
+  acting: Acting,
+): Promise<{ readonly outcome: 'done'; readonly result: Resumed | Requested } | Refused> {
+  const outcome = await resumeAfterRestore(db, acting);
+  if (outcome.outcome === 'refused') return outcome;
+  const { result } = outcome;
+  if (result.outcome === 'requested') return { outcome: 'done', result };
+  return {
+    outcome: 'done',
+    result: { outcome: 'resumed', ended: ['halt_restore'], remaining: await activeStops(db) },
+  };
 }
 
 function refuseToResume(remaining: readonly StopName[]): Refused {
   if (remaining.length === 0) return refuse('not_halted', 'payouts are not halted');
+  if (remaining.includes('halt_restore')) return refuse(RESTORED, 'payouts are halted after a restore');
   return refuse(
     'not_halted',
     `payouts are not halted by anybody; the system's own pauses end by themselves: ${remaining.join(', ')} (payouts status says what each waits for)`,

@@ -19,7 +19,14 @@ export type TransferState = (typeof TRANSFER_STATES)[number];
  * What a held transfer waits for: a person who looks at its limit, an approved account, a debt to be made up, a person after too many attempts, a
  * person who mends what no bank message could be built of, or one who looks whether it was paid before a restore.
  */
-export const HELD_REASONS = ['limit', 'approval', 'seller_debt', 'attempts', 'unsendable', 'restore'] as const;
+export const HELD_REASONS = [
+  'limit',
+  'approval',
+  'seller_debt',
+  'attempts',
+  'unsendable',
+  'restore',
+] as const;
 
 export type HeldReason = (typeof HELD_REASONS)[number];
 

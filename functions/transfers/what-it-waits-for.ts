@@ -47,6 +47,8 @@ function whatHeldWaitsFor(reason: HeldReason, id: string): string {
       return `somebody who mends what no message could be built of (accounts request), and then two people (transfers approve ${id})`;
     case 'approval':
       return 'an approved payout account of its seller (accounts list)';
+    case 'restore':
+      return `two people who make sure that no row that was given up after a restore has paid it (transfers approve ${id})`;
     case 'seller_debt':
       return "its seller's balance to cover it";
     default:
