@@ -20,6 +20,7 @@ import {
   retireAccounts,
   settleContext,
   stateOf,
+  takeDepositBack,
   transferOf,
   type PayoutWorld,
 } from '../../support/payout-world.ts';
@@ -60,6 +61,14 @@ describe('two people who let a transfer go', () => {
     assert.equal(done(await approve('kim', transferId)).outcome, 'requested');
     return done(await approve('lee', transferId));
   };
+  const orderOf = async (transferId: bigint) =>
+    (
+      await world.db
+        .selectFrom('transfer_item')
+        .select('order_id')
+        .where('transfer_id', '=', transferId)
+        .executeTakeFirstOrThrow()
+    ).order_id;
   const audit = async () =>
     (
       await world.db.selectFrom('audit').select(['actor', 'action', 'subject']).orderBy('audit_id').execute()
@@ -154,12 +163,10 @@ describe('two people who let a transfer go', () => {
     });
 
     it('is refused when a deposit of its orders was taken back while it was in flight', async () => {
-      const transferId = await planOne(world, 5000n);
-      await world.db.updateTable('transfer').set({ state: 'held', held_reason: 'attempts' }).execute();
-      await world.db
-        .updateTable('shop_order')
-        .set({ state: 'awaiting_deposit', outstanding: 5000n, paid_at: null, closed_at: null })
-        .execute();
+      const transferId = await unknownOne(world, 5000n);
+      await takeDepositBack(world, await orderOf(transferId));
+      await proveAbsence(world);
+      await world.db.updateTable('transfer').set({ held_reason: 'attempts' }).execute();
       assert.equal(refusal(await approve('kim', transferId)).code, 'order_not_paid');
     });
 
@@ -239,10 +246,7 @@ describe('two people who let a transfer go', () => {
 
     it('is refused where nothing of its orders is still to be paid', async () => {
       const failed = await failedOne(world, 5000n, 'rejected');
-      await world.db
-        .updateTable('shop_order')
-        .set({ state: 'awaiting_deposit', outstanding: 5000n, paid_at: null, closed_at: null })
-        .execute();
+      await takeDepositBack(world, await orderOf(failed));
       assert.equal(refusal(await approve('kim', failed)).code, 'nothing_to_pay');
     });
 
@@ -252,11 +256,7 @@ describe('two people who let a transfer go', () => {
       const second = await addPaidOrder(world, 'seller', 2000n);
       const [transferId] = await plan(world, [first, second]);
       await cancel('kim', transferId!);
-      await world.db
-        .updateTable('shop_order')
-        .set({ state: 'awaiting_deposit', outstanding: 3000n, paid_at: null, closed_at: null })
-        .where('order_id', '=', first.orderId)
-        .execute();
+      await takeDepositBack(world, first.orderId);
       const result = await approveByTwo(transferId!);
       assert.equal(result.outcome, 'planned_anew');
       const { amount, fee } = await transferOf(world, result.transferId);
@@ -294,11 +294,7 @@ describe('two people who let a transfer go', () => {
       const [transferId] = await plan(world, [first, second]);
       await cancel('kim', transferId!);
       await approve('kim', transferId!);
-      await world.db
-        .updateTable('shop_order')
-        .set({ state: 'awaiting_deposit', outstanding: 3000n, paid_at: null, closed_at: null })
-        .where('order_id', '=', first.orderId)
-        .execute();
+      await takeDepositBack(world, first.orderId);
       assert.equal(refusal(await approve('lee', transferId!)).code, 'asked_otherwise');
       assert.equal(done(await approve('kim', transferId!)).outcome, 'requested');
       assert.equal(done(await approve('lee', transferId!)).outcome, 'planned_anew');
