@@ -1,9 +1,14 @@
 #!/usr/bin/env node
 import { program } from 'commander';
 import { addChaos } from './chaos.ts';
+import { addAccounts } from './accounts.ts';
 import { addInvoke } from './invoke.ts';
 import { addLedger } from './ledger.ts';
+import { addLedgerCorrect } from './ledger-correct.ts';
+import { addPayouts } from './payouts.ts';
+import { addRules } from './rules.ts';
 import { addStart } from './start.ts';
+import { addTransfers } from './transfers.ts';
 
 program
   .name('smart-transfer')
@@ -15,4 +20,9 @@ addStart(program);
 addInvoke(program);
 addLedger(program);
 addChaos(program);
+addTransfers(program);
+addPayouts(program);
+addRules(program);
+addAccounts(program);
+addLedgerCorrect(program);
 await program.parseAsync();

@@ -31,6 +31,7 @@ import type {
 import type {
   AttemptEvidenceTable,
   BankMessageTable,
+  PayoutLimitTable,
   PayoutStopTable,
   TransferAttemptTable,
   TransferItemTable,
@@ -55,6 +56,7 @@ export interface Database {
   attempt_evidence: AttemptEvidenceTable;
   bank_message: BankMessageTable;
   payout_stop: PayoutStopTable;
+  payout_limit: PayoutLimitTable;
   posting: PostingTable;
   posting_seal: PostingSealTable;
   account_balance: AccountBalanceTable;

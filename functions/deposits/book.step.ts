@@ -30,7 +30,14 @@ import {
   type NewDeposit,
   type NewWithdrawal,
 } from './book.repository.ts';
-import { classifyRow, isReversalKind, referenceIn, type RowClass, type UnbookedRow } from './classify.ts';
+import {
+  classifyRow,
+  isReversalKind,
+  referenceIn,
+  type KnownAttempt,
+  type RowClass,
+  type UnbookedRow,
+} from './classify.ts';
 import { lookupKeys, matchPage, type MatchDecision, type ReviewReason } from './match.ts';
 import {
   insertMatches,
@@ -257,8 +264,7 @@ async function bookOutgoing(
     const rowClass = classes.get(row.rowId);
     switch (rowClass?.class) {
       case 'withdrawal':
-        await bookWithdrawal(trx, rowClass.attempt, row, context.now);
-        withdrawals.push({ row, state: 'transfer', attemptId: rowClass.attempt.attemptId });
+        withdrawals.push(await bookOwnTransfer(trx, context, row, rowClass.attempt, postings));
         break;
       case 'classified':
         postings.push(outgoingPosting(row, rowClass.ledgerAccount, 'classified'));
@@ -299,6 +305,20 @@ async function haltFor(
   if (await noticeUnknownReference(trx, { epoch, occurredAt }, now))
     await raiseAlarm(trx, 'unknown_reference', { reason, ...detail }, now);
   else await haltOnDrift(trx, 'unknown_reference', reason, detail, now);
+}
+
+/** What has left under our reference and cannot be its transfer's payment is in suspense, so that the books are true whatever happened. */
+async function bookOwnTransfer(
+  trx: Trx<Database>,
+  { now }: CycleContext,
+  row: UnbookedRow,
+  attempt: KnownAttempt,
+  postings: NewPosting[],
+): Promise<NewWithdrawal> {
+  const { attemptId } = attempt;
+  if (await bookWithdrawal(trx, attempt, row, now)) return { row, state: 'transfer', attemptId };
+  postings.push(outgoingPosting(row, SUSPENSE, 'unexplained'));
+  return { row, state: 'unexpected', attemptId, ledgerAccount: SUSPENSE };
 }
 
 function outgoingPosting(

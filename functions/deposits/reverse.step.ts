@@ -5,9 +5,9 @@ import { insertPostings } from '../ledger/ledger.repository.ts';
 import type { NewPosting } from '../ledger/postings.ts';
 import { won } from '../shared/money.ts';
 import type { Trx } from '../shared/postgres.ts';
-import { cancelUnsent } from '../transfers/outcome.repository.ts';
+import { cancelUnsent, holdPayoutsForDebt } from '../transfers/outcome.repository.ts';
 import { insertTransfers, readSellers } from '../transfers/plan.repository.ts';
-import { reasonToHold } from '../transfers/plan.ts';
+import { openTally } from '../transfers/plan.ts';
 import { raiseAlarm } from '../transfers/stops.repository.ts';
 import type { UnbookedRow } from './classify.ts';
 
@@ -74,13 +74,7 @@ async function unpay(trx: Trx<Database>, orderId: bigint, amount: bigint, now: D
     return;
   }
   // Paid out, or failed and to be sent again: either way the seller's balance may no longer cover what is planned.
-  await trx.updateTable('seller').set({ may_owe: true }).where('seller_id', '=', order.seller_id).execute();
-  await trx
-    .updateTable('transfer')
-    .set({ state: 'held', held_reason: 'seller_debt' })
-    .where('seller_id', '=', order.seller_id)
-    .where('state', 'in', ['planned', 'queued'])
-    .execute();
+  await holdPayoutsForDebt(trx, order.seller_id);
 }
 
 async function planTheRest(trx: Trx<Database>, cancelled: bigint, without: bigint, now: Date): Promise<void> {
@@ -97,8 +91,7 @@ async function planTheRest(trx: Trx<Database>, cancelled: bigint, without: bigin
     .execute();
   const sellerId = transfer.seller_id;
   if (sellerId === null || items.length === 0) return;
-  const seller = (await readSellers(trx, [sellerId], now)).get(sellerId);
-  if (seller === undefined) throw new Error(`no seller ${sellerId} of transfer ${cancelled.toString()}`);
+  const reasonToHold = openTally(await readSellers(trx, [sellerId], now));
   const fee = won(items.reduce((sum, item) => sum + item.fee, 0n));
   const amount = won(items.reduce((sum, item) => sum + item.amount, 0n) - fee);
   if (amount === 0n) return;
@@ -108,7 +101,7 @@ async function planTheRest(trx: Trx<Database>, cancelled: bigint, without: bigin
     fee,
     items: items.map((item) => ({ orderId: item.order_id, amount: won(item.amount), fee: won(item.fee) })),
     depositedAt: transfer.deposited_at ?? now,
-    held: reasonToHold(amount, won(seller.plannedToday + amount), seller),
+    held: reasonToHold(sellerId, amount),
   };
   const retryOf = transfer.retry_of === null ? {} : { retryOf: transfer.retry_of };
   await insertTransfers(trx, [{ ...rest, ...retryOf }], now);

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { kstDate } from '../bank/kst.ts';
 import type { Database } from '../database.ts';
+import type { WithdrawalTable } from '../deposits/deposit.table.ts';
 import { sumWon, won } from '../shared/money.ts';
 import { insertTransfers } from './plan.repository.ts';
 import { cancelUnsent } from './outcome.repository.ts';
@@ -14,7 +15,7 @@ export interface OutgoingRow {
   readonly occurredAt: Date;
   readonly amount: bigint;
   readonly text: string;
-  readonly state: 'transfer' | 'classified' | 'reversal' | 'unexplained';
+  readonly state: WithdrawalTable['state'];
   readonly ledgerAccount: string | null;
 }
 

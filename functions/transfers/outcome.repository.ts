@@ -2,7 +2,13 @@ import type { Transaction } from 'kysely';
 import type { FailureCause } from '../bank/bank.ts';
 import type { Database } from '../database.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
-import { holdPosting, postPosting, voidPosting, type PostedTransfer } from '../ledger/postings.ts';
+import {
+  holdPosting,
+  postPosting,
+  voidPosting,
+  type NewPosting,
+  type PostedTransfer,
+} from '../ledger/postings.ts';
 import { won } from '../shared/money.ts';
 import { assertRows } from '../shared/postgres.ts';
 import { haltOnDrift, raiseAlarm } from './stops.repository.ts';
@@ -165,7 +171,11 @@ async function succeedAfterAll(
   if (other !== undefined)
     return await halt(trx, known, `transfer ${other.toString()} pays an order of it`, at);
   const posted = postedOf(known);
-  await insertPostings(trx, [holdPosting(posted), postPosting(posted)], at);
+  await insertPostings(
+    trx,
+    [holdPosting(posted), postPosting(posted), ...(await takeOutOfSuspense(trx, known))],
+    at,
+  );
   await trx
     .updateTable('transfer_item')
     .set({ live: true })
@@ -173,6 +183,38 @@ async function succeedAfterAll(
     .execute();
   await settle(trx, known, at, bankDate);
   return 'succeeded';
+}
+
+/**
+ * The row that shows this attempt was booked before the transfer could have it as its payment, and its amount put into suspense, or from there where people
+ * said. All of that is given back now that the payment is booked; otherwise it would have left the bank twice in the books.
+ */
+async function takeOutOfSuspense(
+  trx: Transaction<Database>,
+  { attempt }: AttemptAndTransfer,
+): Promise<NewPosting[]> {
+  const row = await trx
+    .updateTable('withdrawal')
+    .set({ state: 'transfer', ledger_account: null })
+    .where('attempt_id', '=', attempt.attempt_id)
+    .where('state', '=', 'unexpected')
+    .returning('row_id')
+    .executeTakeFirst();
+  if (row === undefined) return [];
+  const booked = await trx
+    .selectFrom('posting')
+    .select(['debit', 'credit', 'amount'])
+    .where('row_id', '=', row.row_id)
+    .where('kind', 'in', ['unexplained', 'correction'])
+    .orderBy('posting_id', 'desc')
+    .execute();
+  return booked.map(({ debit, credit, amount }) => ({
+    debit: credit,
+    credit: debit,
+    amount: won(amount),
+    kind: 'correction',
+    rowId: row.row_id,
+  }));
 }
 
 /** The transfer, if there is one, that pays an order which this one has paid too: the order was freed, paid anew and planned anew. */
@@ -266,6 +308,19 @@ export async function cancelUnsent(trx: Transaction<Database>, transferId: bigin
     .executeTakeFirst();
   assertRows(`transfer ${transferId.toString()} cancelled`, Number(cancelled.numUpdatedRows), 1);
   await trx.updateTable('transfer_item').set({ live: false }).where('transfer_id', '=', transferId).execute();
+}
+
+/**
+ * A seller's balance may no longer cover what is planned: what is not claimed yet waits until it is seen to, and so does all that is planned from now on.
+ */
+export async function holdPayoutsForDebt(trx: Transaction<Database>, sellerId: string): Promise<void> {
+  await trx.updateTable('seller').set({ may_owe: true }).where('seller_id', '=', sellerId).execute();
+  await trx
+    .updateTable('transfer')
+    .set({ state: 'held', held_reason: 'seller_debt' })
+    .where('seller_id', '=', sellerId)
+    .where('state', 'in', ['planned', 'queued'])
+    .execute();
 }
 
 /**

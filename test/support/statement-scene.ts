@@ -51,6 +51,7 @@ const SETTINGS: CycleSettings = {
   absenceWaitMs: minutes(15),
   pageSize: 1000,
   maxSends: 5,
+  limits: { transfer: undefined, day: undefined },
 };
 
 /** An account's statement that is written row by row, with the balances that follow. */

@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict';
 import { act, refuse } from '../../../functions/people/act.step.ts';
 import { askOrApprove, type TwoPersonMatter } from '../../../functions/people/approval.repository.ts';
-import { parsePersonId, parseReason, type Acting } from '../../../functions/people/person.ts';
+import { actingAs } from '../../support/acting.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 
 const MORNING = new Date('2026-03-02T10:00:00+09:00');
 const HOURS = 60 * 60_000;
-
-function acting(name: string, at = MORNING): Acting {
-  const by = parsePersonId(name);
-  const reason = parseReason(`${name} says so`);
-  if (by === undefined || reason === undefined) throw new Error(`${name} cannot act`);
-  return { by, reason, at };
-}
 
 const matter = (amount = '1000'): TwoPersonMatter => ({
   action: 'transfer_release',
@@ -26,7 +19,7 @@ describe('what takes two people', () => {
   afterEach(() => test.close());
 
   const ask = async (name: string, what = matter(), at = MORNING) =>
-    await test.db.transaction().execute(async (trx) => await askOrApprove(trx, acting(name, at), what));
+    await test.db.transaction().execute(async (trx) => await askOrApprove(trx, actingAs(name, at), what));
 
   const states = async () =>
     (await test.db.selectFrom('approval').select('state').orderBy('approval_id').execute()).map(
@@ -55,6 +48,14 @@ describe('what takes two people', () => {
     assert.equal(other.outcome, 'asked_otherwise');
     assert.deepEqual(other.asked, { amount: '1000' });
     assert.deepEqual(await states(), ['requested']);
+  });
+
+  it('is taken back when whoever asked asks for something else, which another then approves', async () => {
+    await ask('kim', matter('1000'));
+    assert.equal((await ask('kim', matter('9000'))).outcome, 'requested');
+    assert.equal((await ask('lee', matter('1000'))).outcome, 'asked_otherwise');
+    assert.equal((await ask('lee', matter('9000'))).outcome, 'approved');
+    assert.deepEqual(await states(), ['lapsed', 'approved']);
   });
 
   it('lapses when nobody approves it for three days', async () => {
@@ -108,7 +109,7 @@ describe("a person's action", () => {
   afterEach(() => test.close());
 
   it('leaves its trace with what it changed, in one transaction', async () => {
-    const done = await act(test.db, acting('kim'), async (trx) => {
+    const done = await act(test.db, actingAs('kim', MORNING), async (trx) => {
       await trx.updateTable('payout_stop').set({ active: true }).where('name', '=', 'halt_person').execute();
       return {
         outcome: 'done',
@@ -124,7 +125,7 @@ describe("a person's action", () => {
   });
 
   it('changes nothing and leaves no trace when it is refused half-way', async () => {
-    const refused = await act(test.db, acting('kim'), async (trx) => {
+    const refused = await act(test.db, actingAs('kim', MORNING), async (trx) => {
       await trx.updateTable('payout_stop').set({ active: true }).where('name', '=', 'halt_person').execute();
       return refuse('already_used', 'deposit 3 is used');
     });
