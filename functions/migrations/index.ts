@@ -8,6 +8,7 @@ import * as operations from './0006-operations.ts';
 import * as roles from './0007-roles.ts';
 import * as people from './0008-people.ts';
 import * as books from './0010-books.ts';
+import * as reviews from './0012-reviews.ts';
 import * as restore from './0014-restore.ts';
 
 /** Every migration in its order, imported by name so that the bundler takes them into the migration function. Append only. */
@@ -21,5 +22,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-roles': roles,
   '0008-people': people,
   '0010-books': books,
+  '0012-reviews': reviews,
   '0014-restore': restore,
 };

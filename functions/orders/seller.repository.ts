@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely';
 import { fitsCp949 } from '../bank/cp949.ts';
+import { ACCOUNT_NUMBER, HOLDER_BYTES_MAX, type PayeeAccount } from '../bank/payee-account.ts';
 import type { Database } from '../database.ts';
 import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
 import type { BasisPoints, Won } from '../shared/money.ts';
@@ -12,11 +13,7 @@ export interface SellerToAdd {
   readonly grouping?: 'page' | 'order';
   readonly transferLimit?: Won;
   readonly dailyLimit?: Won;
-  readonly account: {
-    readonly bankCode: string;
-    readonly accountNumber: string;
-    readonly holder: string;
-  };
+  readonly account: PayeeAccount;
 }
 
 /** Two people stand behind a payout account: who asked for it and who approved it. */
@@ -24,11 +21,6 @@ export interface Approval {
   readonly requestedBy: string;
   readonly approvedBy: string;
 }
-
-/** KFTC's messages carry a holder's name as AH20: 20 CP949 bytes. */
-const HOLDER_BYTES_MAX = 20;
-
-const ACCOUNT_NUMBER = /^\d{6,16}$/;
 
 const COLUMNS =
   'seller_id text, name text, fee_bp integer, payout_grouping text, transfer_limit_won bigint, daily_limit_won bigint, bank_code text, number text, key_id text, masked text, fingerprint text, holder text';

@@ -1,4 +1,4 @@
-import type { Generated, Selectable } from 'kysely';
+import type { ColumnType, Generated, Selectable } from 'kysely';
 import type { FailureCause } from '../bank/bank.ts';
 
 export type TransferState =
@@ -42,6 +42,8 @@ export interface TransferTable {
   /** The earliest bank time among the deposits that it pays out, for latency. */
   deposited_at: Date | null;
   settled_at: Date | null;
+  /** The deposit that a live refund refunds; the database computes it. */
+  refunds_row: ColumnType<bigint | null, never, never>;
 }
 
 export interface TransferItemTable {
