@@ -202,7 +202,7 @@ async function refuseTakenName(
   if (taken === undefined) return undefined;
   return refuse(
     'name_taken',
-    `the order's depositor name ${taken.name} belongs to order ${taken.taken_by} by now: it cannot await its deposit again; refund the deposit from its seller's account instead`,
+    `the order's depositor name ${taken.name} belongs to order ${taken.taken_by} by now: it cannot await its deposit again, so the decision stands`,
   );
 }
 
