@@ -3,6 +3,7 @@ import { program } from 'commander';
 import { addChaos } from './chaos.ts';
 import { addInvoke } from './invoke.ts';
 import { addLedger } from './ledger.ts';
+import { addReview } from './review.ts';
 import { addStart } from './start.ts';
 
 program
@@ -15,4 +16,5 @@ addStart(program);
 addInvoke(program);
 addLedger(program);
 addChaos(program);
+addReview(program);
 await program.parseAsync();

@@ -29,9 +29,9 @@ export interface ReviewScene {
   /** A deposit that names nobody: it goes to review. Answers its row. */
   unknown(amount: bigint, time: string, text?: string): Promise<bigint>;
   /** `state remaining` by row. */
-  deposit(rowId: bigint): Promise<string>;
+  readonly deposit: (rowId: bigint) => Promise<string>;
   /** `state outstanding` by order. */
-  order(orderId: bigint): Promise<string>;
+  readonly order: (orderId: bigint) => Promise<string>;
   /** `amount state` of all transfers, in their order. */
   transfers(): Promise<string[]>;
   alarms(): Promise<string[]>;
