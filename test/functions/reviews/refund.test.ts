@@ -238,9 +238,11 @@ describe('a refund', () => {
       [
         'is handed back',
         async ({ posted, token }: Claim) =>
-          assert.ok(await scene.test.db
-            .transaction()
-            .execute(async (trx) => await handBackUnsent(trx, posted, token, at('11:45:00')))),
+          assert.ok(
+            await scene.test.db
+              .transaction()
+              .execute(async (trx) => await handBackUnsent(trx, posted, token, at('11:45:00'))),
+          ),
       ],
     ] as const) {
       it(`is never sent again when it was in flight and ${how}: nothing is lost then`, async () => {
