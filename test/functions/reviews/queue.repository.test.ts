@@ -54,7 +54,7 @@ describe('the queue of reviews', () => {
       '6,000 won were allocated to it before (일부 입금)',
     ]);
     assert.deepEqual(
-      shown?.others.map((other) => [other.rowId, other.state, other.shopOrderIds.length]),
+      shown.others.map((other) => [other.rowId, other.state, other.shopOrderIds.length]),
       [[first, 'assigned', 1]],
     );
     done(await undoDecision(scene.test.db, acting('lee'), decisionId));
@@ -63,7 +63,7 @@ describe('the queue of reviews', () => {
       again?.decisions.map((one) => [one.kind, one.state, one.made_by, one.undone_by]),
       [['assign', 'undone', 'kim', 'lee']],
     );
-    assert.equal(again?.bankRow.balanceAfter, 1_006_000n);
+    assert.equal(again.bankRow.balanceAfter, 1_006_000n);
     assert.equal(await showReview(scene.test.db, 999_999n), undefined);
   });
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
-import type { TransferOrder } from '../../../functions/bank/bank.ts';
 import { book } from '../../../functions/deposits/book.step.ts';
 import { assignDeposit } from '../../../functions/reviews/assign.step.ts';
 import { combineDeposits } from '../../../functions/reviews/combine.step.ts';
@@ -23,6 +22,7 @@ import {
   ACCOUNT,
   addOrder,
   at,
+  claimContext,
   cycleAt,
   install,
   storeStatement,
@@ -149,34 +149,16 @@ describe('people who decide at the same moment', () => {
         .select('transfer_id')
         .where('state', '=', 'queued')
         .execute();
-      const [undone, claimed] = await Promise.all([
+      const [undone, { outcome }] = await Promise.all([
         undoDecision(scene.test.db, acting('lee'), decisionId),
-        claimOne(scene, queued!.transfer_id),
+        claim(claimContext(scene.test), queued!.transfer_id, at('11:01:00')),
       ]);
+      const claimed = outcome === 'claimed';
       assert.equal(undone.outcome === 'done', !claimed);
       assert.equal(await scene.order(orderId), claimed ? 'paid 0' : 'awaiting_deposit 10000');
     }
   });
 });
-
-/** Claims a queued transfer as a settlement function does. Answers whether it got it. */
-async function claimOne(scene: ReviewScene, transferId: bigint): Promise<boolean> {
-  const context = {
-    db: scene.test.db,
-    bank: {
-      prepareTransfer: ({ bankTranId, amount }: TransferOrder) => ({
-        bankTranId,
-        amount,
-        path: '',
-        body: '',
-      }),
-    },
-    vault,
-    payoutAccount: ACCOUNT,
-    organisationCode: 'F123456789',
-  };
-  return (await claim(context, transferId, at('11:01:00'))).outcome === 'claimed';
-}
 
 const GATE = 43;
 
