@@ -34,9 +34,10 @@ export async function reverseDeposit(
     trx,
     known.map((one) => one.orderId),
   );
-  const refund = await lockLiveRefund(trx, depositRowId);
+  await lockLiveRefund(trx, depositRowId);
   await trx.selectFrom('deposit').select('row_id').where('row_id', '=', depositRowId).forUpdate().execute();
-  // What a person allocated in the meantime is of orders that are not locked yet.
+  // What a person has decided in the meantime is not locked yet.
+  const refund = await lockLiveRefund(trx, depositRowId);
   const allocations = await readAllocationsOf(trx, [depositRowId]);
   const orders = await lockOrders(
     trx,

@@ -138,6 +138,23 @@ describe('people who decide at the same moment', () => {
     });
   }
 
+  it('refund a deposit that the bank takes back meanwhile: nothing is sent', async () => {
+    const rowId = await scene.unknown(10_000n, '10:00:00');
+    const wanted = { depositRowId: rowId, to: BUYERS_ACCOUNT };
+    done(await refundDeposit(scene.test.db, vault, acting('kim'), wanted));
+    const gate = await gateAfterOrderIsLocked(scene, 'the person');
+    const refunding = refundDeposit(scene.test.db, vault, acting('lee'), wanted);
+    await waiting(scene, 1);
+    scene.statement.out(10_000n, '모르는사람', at('10:10:00'), '입금취소');
+    const booking = scene.bookAt('10:15:00');
+    await waiting(scene, 2);
+    await gate.open();
+    done(await refunding);
+    assert.equal((await booking).reversed, 1);
+    assert.equal(await scene.deposit(rowId), 'reversed 0');
+    assert.deepEqual(await scene.transfers(), ['10000 cancelled']);
+  });
+
   it('undo a decision, or find its payout claimed, but never both', async () => {
     await install(scene.test);
     for (let n = 0; n < 5; n += 1) {
