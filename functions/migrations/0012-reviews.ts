@@ -68,6 +68,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
         (reopens_as is null) = (reopens_closed_at is null) and (reopens_as is null or state = 'paid')
       )`.execute(db);
 
+  // Parts that people gave to orders which are not paid yet: nobody's money, counted by each comparison of the books.
+  await sql`create index shop_order_partly_paid on shop_order (order_id) where state <> 'paid' and outstanding < amount`.execute(
+    db,
+  );
+
   // A deposit is in review exactly while something of it is nobody's.
   await sql`alter table deposit add constraint deposit_in_review_rest check ((state = 'in_review') = (remaining > 0))`.execute(
     db,
