@@ -7,6 +7,7 @@ import { addLedger } from './ledger.ts';
 import { addLedgerCorrect } from './ledger-correct.ts';
 import { addPayouts } from './payouts.ts';
 import { addRules } from './rules.ts';
+import { addReview } from './review.ts';
 import { addStart } from './start.ts';
 import { addTransfers } from './transfers.ts';
 
@@ -25,4 +26,5 @@ addPayouts(program);
 addRules(program);
 addAccounts(program);
 addLedgerCorrect(program);
+addReview(program);
 await program.parseAsync();

@@ -19,6 +19,7 @@ import type {
 import type { ShopOrderTable } from './orders/order.table.ts';
 import type { PayoutAccountTable, SellerTable } from './orders/seller.table.ts';
 import type { ApprovalTable } from './people/people.table.ts';
+import type { ReviewDecisionTable } from './reviews/review.table.ts';
 import type {
   AlarmTable,
   AuditTable,
@@ -49,6 +50,7 @@ export interface Database {
   deposit: DepositTable;
   withdrawal: WithdrawalTable;
   allocation: AllocationTable;
+  review_decision: ReviewDecisionTable;
   classification_rule: ClassificationRuleTable;
   transfer: TransferTable;
   transfer_item: TransferItemTable;

@@ -5,6 +5,7 @@ import type { Trx } from '../shared/postgres.ts';
 import { keepEvidence, lockAttempt, postedOf, recordSuccess } from '../transfers/outcome.repository.ts';
 import { raiseAlarm } from '../transfers/stops.repository.ts';
 import type { KnownAttempt, UnbookedRow } from './classify.ts';
+import { giveRefundBack } from './refunded-deposit.repository.ts';
 
 /**
  * A row shows one of our transfers leaving the account: the strongest evidence there is. In most cases the transfer is known to have succeeded;
@@ -74,6 +75,7 @@ export async function bookReturn(
     .set({ live: false })
     .where('transfer_id', '=', attempt.transferId)
     .execute();
+  if (known.transfer.kind === 'refund') await giveRefundBack(trx, known.transfer, now);
   await insertPostings(
     trx,
     [returnPosting(postedOf(known), { account: row.account, rowId: row.rowId })],

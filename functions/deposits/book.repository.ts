@@ -137,7 +137,7 @@ export async function readReversible(
       })),
     )} on d.account = r.account and d.amount = r.amount and d.text = r.text
       and d.occurred_at between r.occurred_at - make_interval(days => ${REVERSIBLE_DAYS}::int) and r.occurred_at
-    where d.state in ('matched', 'in_review')
+    where d.state in ('matched', 'in_review', 'assigned', 'refund_pending', 'refunded', 'ignored')
     order by d.occurred_at desc, d.row_id desc`.execute(trx);
   return found.map((row) => ({
     rowId: row.row_id,

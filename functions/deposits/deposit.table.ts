@@ -112,6 +112,8 @@ export interface AllocationTable {
   made_by: string | null;
   made_at: Date;
   undone_at: Date | null;
+  /** The person's decision that made it; null for an automatic one. */
+  decision_id: bigint | null;
 }
 
 /** What a person says that rows of an account are, when they are nobody's order and nobody's payout. */

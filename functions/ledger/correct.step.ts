@@ -75,7 +75,7 @@ export async function correctSuspense(
       const left = won(rest - moved);
       if (left === 0n) await markExplained(trx, rowId, to);
       const charged = rest < 0n && to.startsWith(SELLER) ? to.slice(SELLER.length) : undefined;
-      if (charged !== undefined) await holdPayoutsForDebt(trx, charged);
+      if (charged !== undefined) await holdPayoutsForDebt(trx, [charged]);
       return { outcome: 'corrected', amount, left };
     });
   });

@@ -26,9 +26,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`alter table transfer add column approval_id bigint references approval`.execute(db);
   await sql`create index transfer_let_go on transfer (coalesce(let_go_at, planned_at))`.execute(db);
 
-  // Which ended transfers were to pay an order: whoever pays it again looks at what became of them.
-  await sql`create index transfer_item_ended on transfer_item (order_id) where not live`.execute(db);
-
   // An attempt of ours that left the bank although its transfer cannot have it: paid by another, cancelled, or returned.
   await sql`alter table withdrawal drop constraint withdrawal_state_check`.execute(db);
   await sql`

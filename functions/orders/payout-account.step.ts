@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { PayeeAccount } from '../bank/payee-account.ts';
 import type { Database } from '../database.ts';
 import { act, refuse, type Refused } from '../people/act.step.ts';
 import type { Acting } from '../people/person.ts';
@@ -13,7 +14,7 @@ import {
   replaceAccount,
   type AccountView,
 } from './payout-account.repository.ts';
-import { accountFingerprint, whatIsWrongWith, type PayoutAccountDetails } from './payout-account.ts';
+import { accountFingerprint, whatIsWrongWith } from './payout-account.ts';
 
 type Outcome<Result> = { readonly outcome: 'done'; readonly result: Result } | Refused;
 
@@ -31,7 +32,7 @@ export async function requestAccount(
   vault: Vault,
   acting: Acting,
   sellerId: string,
-  details: PayoutAccountDetails,
+  details: PayeeAccount,
 ): Promise<Outcome<AccountRequest>> {
   return await act<AccountRequest>(db, acting, async (trx) => {
     const wrong = whatIsWrongWith(details, sellerId);

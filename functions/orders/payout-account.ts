@@ -1,22 +1,11 @@
 import { fitsCp949 } from '../bank/cp949.ts';
+import { ACCOUNT_NUMBER, HOLDER_BYTES_MAX, type PayeeAccount } from '../bank/payee-account.ts';
 import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
 
-/** Where a seller is paid, as a person gives it. */
-export interface PayoutAccountDetails {
-  /** Three digits: the bank's standard code. */
-  readonly bankCode: string;
-  readonly accountNumber: string;
-  readonly holder: string;
-}
-
-/** KFTC's messages carry a holder's name as AH20: 20 CP949 bytes. */
-const HOLDER_BYTES_MAX = 20;
-
-const ACCOUNT_NUMBER = /^\d{6,16}$/;
 const BANK_CODE = /^\d{3}$/;
 
 /** What of an account does not fit the bank's message, if anything: found out before it is stored, it can still be mended. */
-export function whatIsWrongWith(details: PayoutAccountDetails, sellerId: string): string | undefined {
+export function whatIsWrongWith(details: PayeeAccount, sellerId: string): string | undefined {
   const { bankCode, accountNumber, holder } = details;
   if (!BANK_CODE.test(bankCode))
     return `bank code "${bankCode}" of seller ${sellerId} is not three digits, such as 088`;

@@ -1,9 +1,10 @@
 import { sql, type Transaction } from 'kysely';
+import type { PayeeAccount } from '../bank/payee-account.ts';
 import type { Database } from '../database.ts';
 import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
 import type { BasisPoints, Won } from '../shared/money.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
-import { accountFingerprint, whatIsWrongWith, type PayoutAccountDetails } from './payout-account.ts';
+import { accountFingerprint, whatIsWrongWith } from './payout-account.ts';
 
 export interface SellerToAdd {
   readonly sellerId: string;
@@ -12,7 +13,7 @@ export interface SellerToAdd {
   readonly grouping?: 'page' | 'order';
   readonly transferLimit?: Won;
   readonly dailyLimit?: Won;
-  readonly account: PayoutAccountDetails;
+  readonly account: PayeeAccount;
 }
 
 /** Two people stand behind a payout account: who asked for it and who approved it. */

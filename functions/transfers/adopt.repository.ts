@@ -128,7 +128,7 @@ export async function joinTransfers(
     .where('live', '=', true)
     .orderBy('order_id')
     .execute();
-  for (const transferId of ids) await cancelUnsent(trx, transferId);
+  for (const transferId of ids) await cancelUnsent(trx, transferId, now);
   const deposited = transfers.map((transfer) => (transfer.deposited_at ?? now).getTime());
   await insertTransfers(
     trx,

@@ -26,7 +26,7 @@ export async function cancelTransfer(
       case 'planned':
       case 'queued':
       case 'held':
-        await cancelUnsent(trx, transferId);
+        await cancelUnsent(trx, transferId, acting.at);
         return {
           outcome: 'done',
           result: transfer,

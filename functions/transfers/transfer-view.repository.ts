@@ -5,7 +5,7 @@ import type { Transfer, TransferState, HeldReason } from './transfer.table.ts';
 /** A transfer as a person may see it: its destination masked. */
 export type TransferView = Omit<
   Transfer,
-  'account_number_ciphertext' | 'account_number_key_id' | 'queue_group'
+  'account_number_ciphertext' | 'account_number_key_id' | 'queue_group' | 'refunds_row'
 >;
 
 const VIEW = [

@@ -66,6 +66,8 @@ export interface TransferTable {
   /** The earliest bank time among the deposits that it pays out, for latency. */
   deposited_at: Date | null;
   settled_at: Date | null;
+  /** The deposit that a live refund refunds; the database computes it. */
+  refunds_row: ColumnType<bigint | null, never, never>;
 }
 
 export interface TransferItemTable {

@@ -248,7 +248,7 @@ export async function addPaidOrder(world: PayoutWorld, sellerId: string, amount:
       .select('fee_bp')
       .where('seller_id', '=', sellerId)
       .executeTakeFirstOrThrow();
-    const paid = { rowId, orderId: order_id, sellerId, amount: won(amount) };
+    const paid = { orderId: order_id, sellerId, parts: [{ rowId, amount: won(amount) }] };
     await insertPostings(
       trx,
       [

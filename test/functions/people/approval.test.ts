@@ -124,6 +124,28 @@ describe("a person's action", () => {
     assert.deepEqual(trace.detail, { amount: '5' });
   });
 
+  it('is done again, as often as it takes but not for ever, when the database makes it give way', async () => {
+    const gives = async (way: { times: number; code: string }) => {
+      let tries = 0;
+      const outcome = act(test.db, actingAs('kim', MORNING), async (trx) => {
+        tries += 1;
+        await trx
+          .updateTable('payout_stop')
+          .set({ active: true })
+          .where('name', '=', 'halt_person')
+          .execute();
+        if (tries <= way.times) throw Object.assign(new Error('deadlock detected'), { code: way.code });
+        return { outcome: 'done', result: tries, deed: { action: 'payouts halt', subject: 'payouts' } };
+      });
+      return await outcome.catch(() => `threw after ${tries}`);
+    };
+    assert.deepEqual(await gives({ times: 2, code: '40P01' }), { outcome: 'done', result: 3 });
+    assert.deepEqual(await gives({ times: 4, code: '40001' }), { outcome: 'done', result: 5 });
+    assert.equal(await gives({ times: 9, code: '40P01' }), 'threw after 5');
+    assert.equal(await gives({ times: 1, code: '23505' }), 'threw after 1');
+    assert.equal((await test.db.selectFrom('audit').selectAll().execute()).length, 2);
+  });
+
   it('changes nothing and leaves no trace when it is refused half-way', async () => {
     const refused = await act(test.db, actingAs('kim', MORNING), async (trx) => {
       await trx.updateTable('payout_stop').set({ active: true }).where('name', '=', 'halt_person').execute();

@@ -223,7 +223,7 @@ describe('releasing', () => {
       const failed = await failedOne(world, 5000n, 'maintenance');
       await releaseNow();
       const [retry] = await retriesOf(failed);
-      await world.db.transaction().execute((trx) => cancelUnsent(trx, retry!));
+      await world.db.transaction().execute((trx) => cancelUnsent(trx, retry!, world.clock.now()));
       assert.equal((await releaseNow()).retried, 0);
       assert.deepEqual(await retriesOf(failed), [retry]);
     });
