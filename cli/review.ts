@@ -143,7 +143,7 @@ function addRefund(review: Command): void {
         const outcome = await refundDeposit(db, vault, actingNow(options), { depositRowId, to: options.to });
         if (outcome.outcome === 'refused') return refusedAnswer(outcome);
         const { result } = outcome;
-        if (result.step === 'requested')
+        if (result.outcome === 'requested')
           return {
             text: `Asked for. Nothing is sent yet: a second person must type the same command, account and all, within three days (request ${result.approvalId.toString()}).`,
             json: result,

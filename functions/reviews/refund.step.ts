@@ -2,11 +2,11 @@ import type { Kysely } from 'kysely';
 import type { PayeeAccount } from '../bank/payee-account.ts';
 import type { Database } from '../database.ts';
 import { act } from '../people/act.step.ts';
-import { askOrApprove } from '../people/approval.repository.ts';
 import type { Acting } from '../people/person.ts';
-import { refuse, type Refused } from '../people/refusal.ts';
+import type { Refused } from '../people/refusal.ts';
+import { byTwoPeople, type Requested } from '../people/two-people.step.ts';
 import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
-import { formatWon, ZERO_WON } from '../shared/money.ts';
+import { ZERO_WON } from '../shared/money.ts';
 import { insertRefund } from '../transfers/refund.repository.ts';
 import { beforeOf, lockSubjects, type Decided } from './allocate.step.ts';
 import { required } from './assign.step.ts';
@@ -14,19 +14,19 @@ import { insertDecision } from './decision.repository.ts';
 import { takeRemainder } from './deposit.repository.ts';
 import { refuseDeposit } from './open-subjects.ts';
 
-export type RefundOutcome = { readonly outcome: 'done'; readonly result: Refunding | Requested } | Refused;
+export type RefundOutcome =
+  | {
+      readonly outcome: 'done';
+      /** `requested`: the deposit is as it was, and anybody may still decide otherwise. */
+      readonly result: Refunding | Requested;
+    }
+  | Refused;
 
 /** Two people agree: the refund is planned. */
 export interface Refunding {
-  readonly step: 'refunding';
+  readonly outcome: 'refunding';
   readonly decided: Decided;
   readonly transferId: bigint;
-}
-
-/** The first person has asked. The deposit is as it was, and anybody may still decide otherwise. */
-export interface Requested {
-  readonly step: 'requested';
-  readonly approvalId: bigint;
 }
 
 /** How much of a fingerprint tells two accounts apart in a subject that people read. */
@@ -50,71 +50,38 @@ export async function refundDeposit(
     const amount = deposit.remaining;
     const fingerprint = vault.fingerprint(`${to.bankCode} ${to.accountNumber} ${to.holder}`);
     const shown = `${to.bankCode} ${maskAccountNumber(to.accountNumber)} ${to.holder}`;
-    const deposits = `deposit ${depositRowId.toString()}`;
+    const subject = `deposit ${depositRowId.toString()}`;
     // What is asked stands in the subject as well: a request with a slip in it lapses by itself and keeps nobody from asking anew.
-    const approval = await askOrApprove(trx, acting, {
+    const matter = {
       action: 'refund_to_typed_account',
-      subject: `${deposits}: ${amount.toString()} won to ${fingerprint.slice(0, FINGERPRINT_SHOWN)}`,
+      subject: `${subject}: ${amount.toString()} won to ${fingerprint.slice(0, FINGERPRINT_SHOWN)}`,
       detail: { depositRowId, amount, to: shown, fingerprint },
-    });
-    switch (approval.outcome) {
-      case 'requested':
-        return {
-          outcome: 'done',
-          result: { step: 'requested', approvalId: approval.approvalId },
-          deed: {
-            action: 'review refund request',
-            subject: deposits,
-            detail: { amount, to: shown, approvalId: approval.approvalId },
-          },
-        };
-      case 'needs_second_person':
-        return refuse(
-          'needs_second_person',
-          `${acting.by} has asked to refund ${formatWon(amount)} won to ${shown}; somebody else must type the same command`,
-        );
-      case 'asked_otherwise':
-        return refuse(
-          'asked_otherwise',
-          `${approval.requestedBy} has asked for another refund of ${deposits}; compare the account and the amount`,
-        );
-      case 'approved':
-        break;
-      default:
-        return approval satisfies never;
-    }
-    const transferId = await insertRefund(trx, vault, { depositRowId, amount, to }, acting.at);
-    await takeRemainder(trx, deposit, 'refund_pending', acting.at);
-    const decisionId = await insertDecision(trx, acting, {
-      kind: 'refund',
-      depositRows: [depositRowId],
-      amount,
-      transferId,
-      before: beforeOf(locked),
-    });
-    const decided: Decided = {
-      decisionId,
-      kind: 'refund',
-      deposits: [{ rowId: depositRowId, amount, state: 'refund_pending', remaining: ZERO_WON }],
-      orders: [],
-      planned: 1,
-      held: 0,
-    };
-    return {
-      outcome: 'done',
-      result: { step: 'refunding', decided, transferId },
-      deed: {
-        action: 'review refund',
-        subject: deposits,
-        detail: {
-          decisionId,
-          transferId,
+    } as const;
+    return await byTwoPeople<Refunding>(
+      trx,
+      acting,
+      matter,
+      { action: 'review refund', subject },
+      async () => {
+        const transferId = await insertRefund(trx, vault, { depositRowId, amount, to }, acting.at);
+        await takeRemainder(trx, deposit, 'refund_pending', acting.at);
+        const decisionId = await insertDecision(trx, acting, {
+          kind: 'refund',
+          depositRows: [depositRowId],
           amount,
-          to: shown,
-          approvalId: approval.approvalId,
-          requestedBy: approval.requestedBy,
-        },
+          transferId,
+          before: beforeOf(locked),
+        });
+        const decided: Decided = {
+          decisionId,
+          kind: 'refund',
+          deposits: [{ rowId: depositRowId, amount, state: 'refund_pending', remaining: ZERO_WON }],
+          orders: [],
+          planned: 1,
+          held: 0,
+        };
+        return { outcome: 'refunding', decided, transferId };
       },
-    };
+    );
   });
 }

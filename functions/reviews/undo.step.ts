@@ -7,12 +7,13 @@ import {
 } from '../deposits/allocation.repository.ts';
 import { isCancellable, lockPayoutsOf, takeAllocationsBack } from '../deposits/unpay-orders.step.ts';
 import type { Database } from '../database.ts';
-import { UNALLOCATED } from '../ledger/accounts.ts';
+import { SUSPENSE, UNALLOCATED } from '../ledger/accounts.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
+import { readInSuspense } from '../ledger/suspense.repository.ts';
 import { act } from '../people/act.step.ts';
 import type { Acting } from '../people/person.ts';
 import { refuse, type Refused } from '../people/refusal.ts';
-import { won } from '../shared/money.ts';
+import { formatWon, won } from '../shared/money.ts';
 import type { Trx } from '../shared/postgres.ts';
 import { cancelUnsent } from '../transfers/outcome.repository.ts';
 import type { Transfer } from '../transfers/transfer.table.ts';
@@ -101,8 +102,7 @@ async function undo(
     case 'refund':
       return await undoRefund(trx, acting, decision, locked.refund);
     case 'ignore':
-      await undoIgnore(trx, acting, decision);
-      return undefined;
+      return await undoIgnore(trx, acting, decision);
     case 'assign':
     case 'split':
     case 'combine':
@@ -125,15 +125,26 @@ async function undoRefund(
   return undefined;
 }
 
-async function undoIgnore(trx: Trx<Database>, acting: Acting, decision: Decision): Promise<void> {
+async function undoIgnore(
+  trx: Trx<Database>,
+  acting: Acting,
+  decision: Decision,
+): Promise<Refused | undefined> {
   const [rowId] = decision.deposit_rows;
   const { ledger_account: debit, decision_id, amount } = decision;
   if (rowId === undefined || debit === null)
     throw new Error(`decision ${decision_id.toString()} names no deposit or no account`);
+  const inSuspense = (await readInSuspense(trx, [rowId])).get(rowId) ?? 0n;
+  if (debit === SUSPENSE && inSuspense < amount)
+    return refuse(
+      'corrected_since',
+      `${formatWon(amount)} won of deposit ${rowId.toString()} were put in suspense, and ${formatWon(inSuspense)} are left there: two people have moved the rest on (ledger correct), so it cannot come back by itself`,
+    );
   await markUndone(trx, decision_id, acting);
   await giveRemainderBack(trx, rowId, won(amount), acting.at);
   const back = { debit, credit: UNALLOCATED, amount: won(amount), kind: 'reversal', rowId } as const;
   await insertPostings(trx, [back], acting.at);
+  return undefined;
 }
 
 async function undoAllocations(

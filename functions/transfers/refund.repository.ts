@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely';
 import type { PayeeAccount } from '../bank/payee-account.ts';
+import { accountFingerprint } from '../orders/payout-account.ts';
 import type { Database } from '../database.ts';
 import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
 import type { Won } from '../shared/money.ts';
@@ -28,7 +29,7 @@ export async function insertRefund(
       account_number_key_id: encrypted.keyId,
       account_number_masked: maskAccountNumber(to.accountNumber),
       account_holder: to.holder,
-      queue_group: vault.fingerprint(`${to.bankCode} ${to.accountNumber}`),
+      queue_group: accountFingerprint(vault, to.bankCode, to.accountNumber),
       state: 'planned',
       retry_of: sql<bigint | null>`(
         select max(transfer_id) from transfer

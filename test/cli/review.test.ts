@@ -114,7 +114,7 @@ describe('smart-transfer review', function () {
     assert.match(asked.output, /Nothing is sent yet: a second person/);
     const alone = await decide('KIM', 'refund', two!.rowId, ...to);
     assert.equal(alone.status, 1);
-    assert.match(alone.output, /somebody else must type the same command/);
+    assert.match(alone.output, /somebody else has to approve it, with the same command/);
     const agreed = await decide('lee', 'refund', two!.rowId, ...to);
     assert.equal(agreed.status, 0, agreed.output);
     assert.match(agreed.output, /Transfer \d+ pays it back.*refund_pending/s);

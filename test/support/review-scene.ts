@@ -1,20 +1,16 @@
 import assert from 'node:assert/strict';
 import { book } from '../../functions/deposits/book.step.ts';
-import { parsePersonId, parseReason, type Acting } from '../../functions/people/person.ts';
+import type { Acting } from '../../functions/people/person.ts';
 import { assignDeposit } from '../../functions/reviews/assign.step.ts';
 import type { Decided } from '../../functions/reviews/allocate.step.ts';
 import { refundDeposit } from '../../functions/reviews/refund.step.ts';
+import { actingAs } from './acting.ts';
 import { assertBooks } from './assert-books.ts';
 import { assertDeposits } from './assert-deposits.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { ACCOUNT, addSeller, at, cycleAt, Statement, storeStatement, vault } from './statement-scene.ts';
 
-export function acting(name = 'kim', when = at('11:00:00')): Acting {
-  const by = parsePersonId(name);
-  const reason = parseReason('the buyer has called');
-  if (by === undefined || reason === undefined) throw new Error(`${name} cannot act`);
-  return { by, reason, at: when };
-}
+export const acting = (name = 'kim', when = at('11:00:00')): Acting => actingAs(name, when);
 
 /** Where buyers want their money back to. */
 export const BUYERS_ACCOUNT = { bankCode: '088', accountNumber: '110987654321', holder: '홍길동' };
@@ -136,8 +132,8 @@ export async function refund(
   depositRowId: bigint,
 ): Promise<{ decisionId: bigint; transferId: bigint }> {
   const wanted = { depositRowId, to: BUYERS_ACCOUNT };
-  assert.equal(done(await refundDeposit(scene.test.db, vault, acting('kim'), wanted)).step, 'requested');
+  assert.equal(done(await refundDeposit(scene.test.db, vault, acting('kim'), wanted)).outcome, 'requested');
   const agreed = done(await refundDeposit(scene.test.db, vault, acting('lee'), wanted));
-  if (agreed.step !== 'refunding') assert.fail('the second person only asked');
+  if (agreed.outcome !== 'refunding') assert.fail('the second person only asked');
   return { decisionId: agreed.decided.decisionId, transferId: agreed.transferId };
 }

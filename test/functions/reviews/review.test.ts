@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { correctSuspense } from '../../../functions/ledger/correct.step.ts';
 import { won } from '../../../functions/shared/money.ts';
 import { assignDeposit } from '../../../functions/reviews/assign.step.ts';
 import { combineDeposits } from '../../../functions/reviews/combine.step.ts';
@@ -52,7 +53,7 @@ describe('a deposit in review', () => {
       const [trace] = await scene.test.db.selectFrom('audit').selectAll().execute();
       assert.deepEqual(
         [trace?.actor, trace?.action, trace?.subject, trace?.reason],
-        ['kim', 'review assign', `deposit ${rowId.toString()}`, 'the buyer has called'],
+        ['kim', 'review assign', `deposit ${rowId.toString()}`, 'kim says so'],
       );
     });
 
@@ -249,6 +250,17 @@ describe('a deposit in review', () => {
       done(await undo(decisionId));
       assert.equal(await scene.deposit(rowId), 'in_review 5000');
       assert.equal((await replayedBalances(scene.test.db))['interest'], 0n);
+    });
+
+    it('stays ignored once two people have moved its money on', async () => {
+      const rowId = await scene.unknown(5_000n, '10:00:00');
+      const { decisionId } = done(
+        await ignoreDeposit(scene.test.db, acting(), { depositRowId: rowId, account: 'suspense' }),
+      );
+      for (const who of ['kim', 'lee'])
+        done(await correctSuspense(scene.test.db, acting(who), { rowId, to: 'owner', amount: won(2_000n) }));
+      refusedAs(await undo(decisionId), 'corrected_since', /5,000 won .* 3,000 are left/);
+      assert.equal(await scene.deposit(rowId), 'ignored 0');
     });
 
     it('is taken back by the bank all the same', async () => {
