@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { insertPostings } from '../../../functions/ledger/ledger.repository.ts';
 import { depositPosting } from '../../../functions/ledger/postings.ts';
 import { won } from '../../../functions/shared/money.ts';
+import { insertRefund } from '../../../functions/transfers/refund.repository.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
 import { settle } from '../../../functions/transfers/settle.step.ts';
@@ -41,37 +42,27 @@ describe('pauses of the system’s own', () => {
   async function planRefund(amount: bigint): Promise<bigint> {
     depositRows += 1n;
     const rowId = depositRows;
-    const number = world.vault.encrypt('account-number', '220333444555');
+    const now = world.clock.now();
     return await world.db.transaction().execute(async (trx) => {
-      await insertPostings(trx, [depositPosting(COLLECTION, rowId, won(amount))], world.clock.now());
-      const { transfer_id } = await trx
-        .insertInto('transfer')
+      await insertPostings(trx, [depositPosting(COLLECTION, rowId, won(amount))], now);
+      await trx
+        .insertInto('deposit')
         .values({
-          kind: 'refund',
-          seller_id: null,
-          deposit_row_id: rowId,
+          row_id: rowId,
+          account: COLLECTION,
+          occurred_at: now,
           amount,
-          fee: 0n,
-          payout_account_id: null,
-          bank_code: '088',
-          account_number_ciphertext: number.ciphertext,
-          account_number_key_id: number.keyId,
-          account_number_masked: '********4555',
-          account_holder: '김철수',
-          queue_group: 'g',
-          state: 'planned',
-          held_reason: null,
-          failed_reason: null,
-          retry_of: null,
-          dispatched_at: null,
-          lease_ends_at: null,
-          planned_at: world.clock.now(),
-          deposited_at: null,
-          settled_at: null,
+          remaining: 0n,
+          text: '김철수',
+          names: [],
+          state: 'refund_pending',
+          reason: 'name_unknown',
+          return_of_transfer_id: null,
+          decided_at: now,
         })
-        .returning('transfer_id')
-        .executeTakeFirstOrThrow();
-      return transfer_id;
+        .execute();
+      const to = { bankCode: '088', accountNumber: '220333444555', holder: '김철수' };
+      return await insertRefund(trx, world.vault, { depositRowId: rowId, amount: won(amount), to }, now);
     });
   }
 
