@@ -360,7 +360,7 @@ const MONEY =
   /\b(posting|posting_seal|account_balance|transfer|transfer_item|transfer_attempt|allocation|deposit|shop_order)\b/;
 const STOPS = /^update "payout_stop"/;
 /** `takeQueued` of `claim.repository.ts`: the one statement that raises a transfer's token. */
-const CLAIM = /^update "transfer" set "state" = \$1, "token" = "token" \+/;
+const CLAIM = /\bupdate transfer set state = 'sending', token = token \+ 1\b/;
 
 function note(written: Written, text: string): void {
   if (MONEY.test(text)) written.money = true;

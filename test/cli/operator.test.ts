@@ -39,9 +39,12 @@ describe("the operator's commands", function () {
 
   async function stopLive(): Promise<void> {
     if (live === undefined) return;
-    live.kill('SIGINT');
-    await once(live, 'close');
+    const ending = live;
     live = undefined;
+    if (ending.exitCode !== null) return;
+    const closed = once(ending, 'close');
+    ending.kill('SIGINT');
+    await closed;
   }
 
   async function say(args: readonly string[], input = ''): Promise<Said> {
@@ -76,8 +79,11 @@ describe("the operator's commands", function () {
 
   it('let a transfer go by two people while the system runs, and it is paid', async () => {
     live = spawn(process.execPath, [CLI, 'start', '--folder', folder, '--cycle-seconds', '2'], {
-      stdio: 'ignore',
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
+    // A command that comes first would have the folder for itself, and the system would not start.
+    await once(live.stdout ?? assert.fail('its output is not read'), 'data');
+    live.stdout?.resume();
     const ofDemo = live;
     let held: Awaited<ReturnType<typeof transfers>> = [];
     await until(
