@@ -24,6 +24,7 @@ import type {
   LeaseTable,
   ReconciliationTable,
 } from './shared/operations.table.ts';
+import type { ApiKeyTable, ApiRateTable, OrderRequestTable, ShopTable } from './shops/shop.table.ts';
 import type {
   AttemptEvidenceTable,
   BankMessageTable,
@@ -61,5 +62,9 @@ export interface Database {
   alarm: AlarmTable;
   audit: AuditTable;
   approval: ApprovalTable;
+  shop: ShopTable;
+  api_key: ApiKeyTable;
+  api_rate: ApiRateTable;
+  order_request: OrderRequestTable;
   installation: InstallationTable;
 }
