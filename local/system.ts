@@ -8,6 +8,7 @@ import type { Clock } from '../functions/shared/clock.ts';
 import { createVault, dataKeysShape, type Vault } from '../functions/shared/encryption.ts';
 import { loginShape, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
 import { LOCAL_REGION } from './aws-json-server.ts';
+import { startApiGateway, type LocalApiGateway } from './api-gateway.ts';
 import { startBankSimulator, type BankSimulator } from './bank-simulator/bank-simulator.ts';
 import type { Faults } from './bank-simulator/faults.ts';
 import { startEventBus, type LocalEventBus } from './event-bus.ts';
@@ -31,9 +32,18 @@ export const ACCOUNT_NUMBERS = {
   [PAYOUT_ACCOUNT]: '100000000002',
 } as const;
 
+/** The collection account's bank and holder, as buyers are told them. */
+export const COLLECTION_BANK_CODE = '004';
+export const COLLECTION_ACCOUNT_HOLDER = 'smart-transfer';
+
 /** The deployed functions' limits (docs/architecture.md): a batch that is killed locks its groups for less than a cycle. */
 const MATCHER_TIMEOUT_MS = 120_000;
 const SETTLEMENT_TIMEOUT_MS = 45_000;
+const API_TIMEOUT_MS = 29_000;
+
+/** Fewer than on AWS: each is a process of this machine. */
+const API_CONCURRENCY = 4;
+
 const VISIBILITY_S = 270;
 const MAX_RECEIVES = 5;
 
@@ -51,6 +61,10 @@ export interface SystemOptions {
   /** Minutes between cycles, by the clock. */
   readonly cycleMinutes: number;
   readonly settlementConcurrency: number;
+  /** Where the API listens; a free port unless given. */
+  readonly apiPort?: number;
+  /** Requests that one API key may make in a minute; as deployed unless given. */
+  readonly apiRequestsPerMinute?: number;
   /** How long a call to the bank may take, seconds; as deployed unless given. */
   readonly bankCallTimeoutS?: number;
   /** How long the queue hides a message that was handed out, seconds; as deployed unless given. */
@@ -77,6 +91,9 @@ export interface LogLine {
 export interface LocalSystem {
   readonly matcher: LocalFunction;
   readonly settlement: LocalFunction;
+  readonly api: LocalFunction;
+  /** The API for shops, over HTTP. */
+  readonly gateway: LocalApiGateway;
   readonly bank: BankSimulator;
   readonly queue: LocalQueue;
   readonly events: LocalEventBus;
@@ -159,6 +176,12 @@ async function assemble(
   const functions = await defineFunctions(host, options, environment);
   await runMigrations(functions.migration);
 
+  const gateway = await startApiGateway({
+    target: functions.api,
+    ...(options.apiPort === undefined ? {} : { port: options.apiPort }),
+  });
+  stops.push(() => gateway.stop());
+
   const queueClient = queue.client();
   stops.push(() => ended(() => queueClient.destroy()));
   const mapping = createEventSourceMapping({
@@ -182,7 +205,7 @@ async function assemble(
   );
   stops.push(() => db.destroy());
   const vault = createVault(dataKeysShape.parse(await read(SECRET_IDS.dataKeys)));
-  return { ...functions, bank, queue, events, postgres, host, mapping, db, vault, stop };
+  return { ...functions, gateway, bank, queue, events, postgres, host, mapping, db, vault, stop };
 }
 
 async function startServices(
@@ -301,6 +324,20 @@ async function defineFunctions(
       extra: { BANK_PAYOUT_SECRET_ID: SECRET_IDS.payout },
     },
     {
+      name: 'api',
+      entry: 'api/api.handler.ts',
+      timeoutMs: API_TIMEOUT_MS,
+      maximumConcurrency: API_CONCURRENCY,
+      extra: {
+        COLLECTION_BANK_CODE,
+        COLLECTION_ACCOUNT_NUMBER: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
+        COLLECTION_ACCOUNT_HOLDER,
+        ...(options.apiRequestsPerMinute === undefined
+          ? {}
+          : { API_REQUESTS_PER_MINUTE: options.apiRequestsPerMinute.toString() }),
+      },
+    },
+    {
       name: 'migration',
       entry: 'migrations/migrate.handler.ts',
       timeoutMs: 240_000,
@@ -308,7 +345,7 @@ async function defineFunctions(
       extra: { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master },
     },
   ] as const;
-  const [matcher, settlement, migration] = await Promise.all(
+  const [matcher, settlement, api, migration] = await Promise.all(
     definitions.map(async ({ name, entry, timeoutMs, maximumConcurrency, extra }) => {
       const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
       const bundle = await bundleFunction({ name, entry: path });
@@ -322,9 +359,9 @@ async function defineFunctions(
       });
     }),
   );
-  if (matcher === undefined || settlement === undefined || migration === undefined)
+  if (matcher === undefined || settlement === undefined || api === undefined || migration === undefined)
     throw new Error('a function was not defined');
-  return { matcher, settlement, migration };
+  return { matcher, settlement, api, migration };
 }
 
 async function runMigrations(migration: LocalFunction): Promise<void> {

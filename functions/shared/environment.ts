@@ -69,11 +69,22 @@ const migration = z.object({
   SECRET_TTL_S: seconds(300),
 });
 
-export const environments = { matcher, settlement, migration } as const;
+const api = z.object({
+  ...database,
+  /** What buyers are told to pay into: a bank's code of three digits, the account's number and its holder. */
+  COLLECTION_BANK_CODE: z.string().regex(/^\d{3}$/),
+  COLLECTION_ACCOUNT_NUMBER: z.string().regex(/^\d{6,16}$/),
+  COLLECTION_ACCOUNT_HOLDER: z.string().min(1),
+  /** Requests that one API key may make in a minute. */
+  API_REQUESTS_PER_MINUTE: seconds(600),
+});
+
+export const environments = { matcher, settlement, migration, api } as const;
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;
 export type MigrationEnvironment = z.infer<typeof migration>;
+export type ApiEnvironment = z.infer<typeof api>;
 export type BankEnvironment = Pick<SettlementEnvironment, keyof typeof bank>;
 export type DatabaseEnvironment = Pick<SettlementEnvironment, keyof typeof database>;
 

@@ -1,0 +1,31 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { handle } from 'hono/aws-lambda';
+import type { Database } from '../database.ts';
+import { clockFromEnvironment } from '../shared/clock.ts';
+import { readEnvironment } from '../shared/environment.ts';
+import { openDatabase } from '../shared/postgres.ts';
+import { createSecrets } from '../shared/secrets.ts';
+import { createShopApi } from './shop-api.ts';
+
+const env = readEnvironment('api', process.env);
+const logger = new Logger({ serviceName: 'api' });
+
+/**
+ * Answers requests of API Gateway (HTTP API, payload 2.0).
+ *
+ * Every request is answered, also one that cannot be: returning a problem is no error of the function. Throwing means that the process is broken.
+ */
+export const handler = handle(
+  createShopApi({
+    db: openDatabase<Database>(env, createSecrets(env.SECRET_TTL_S), 1),
+    clock: clockFromEnvironment(process.env),
+    chance: Math.random,
+    collection: {
+      bankCode: env.COLLECTION_BANK_CODE,
+      accountNumber: env.COLLECTION_ACCOUNT_NUMBER,
+      holder: env.COLLECTION_ACCOUNT_HOLDER,
+    },
+    requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
+    log: { error: (message, detail) => logger.error(message, detail) },
+  }),
+);
