@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { program } from 'commander';
 import { addInvoke } from './invoke.ts';
+import { addKeys } from './keys.ts';
 import { addStart } from './start.ts';
 
 program
@@ -11,4 +12,5 @@ program
   .showHelpAfterError('(--help tells what there is)');
 addStart(program);
 addInvoke(program);
+addKeys(program);
 await program.parseAsync();

@@ -52,17 +52,23 @@ async function serve(
   outgoing: ServerResponse,
 ): Promise<void> {
   const body = await readBody(incoming);
-  if (body === undefined) return fail(outgoing, 413, 'Request Too Long');
+  if (body === undefined) {
+    fail(outgoing, 413, 'Request Too Long');
+    return;
+  }
   const result = await target.invoke(eventOf(incoming, body), { queueMsMax: QUEUE_MS_MAX });
   switch (result.outcome) {
     case 'returned':
-      return answer(outgoing, result.payload as APIGatewayProxyStructuredResultV2);
+      answer(outgoing, result.payload as APIGatewayProxyStructuredResultV2);
+      return;
     case 'failed':
     case 'crashed':
-      return fail(outgoing, 500, 'Internal Server Error');
+      fail(outgoing, 500, 'Internal Server Error');
+      return;
     case 'timed_out':
     case 'throttled':
-      return fail(outgoing, 503, 'Service Unavailable');
+      fail(outgoing, 503, 'Service Unavailable');
+      return;
     default:
       result satisfies never;
   }
