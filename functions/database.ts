@@ -7,6 +7,7 @@ import type {
   StatementRowTable,
   WithdrawalTable,
 } from './deposits/deposit.table.ts';
+import type { EventTable } from './events/event.table.ts';
 import type {
   AccountBalanceTable,
   PostingSealTable,
@@ -66,5 +67,6 @@ export interface Database {
   api_key: ApiKeyTable;
   api_rate: ApiRateTable;
   order_request: OrderRequestTable;
+  event: EventTable;
   installation: InstallationTable;
 }

@@ -8,6 +8,7 @@ import * as operations from './0006-operations.ts';
 import * as roles from './0007-roles.ts';
 import * as people from './0008-people.ts';
 import * as shops from './0030-shops.ts';
+import * as events from './0031-events.ts';
 
 /** Every migration in its order, imported by name so that the bundler takes them into the migration function. Append only. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -20,4 +21,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-roles': roles,
   '0008-people': people,
   '0030-shops': shops,
+  '0031-events': events,
 };
