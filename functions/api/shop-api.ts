@@ -10,7 +10,11 @@ import type { Shop } from '../shops/shop.repository.ts';
 import { admitShop } from './admit.ts';
 import { docsPage } from './docs-page.ts';
 import { answerProblem, fieldErrors } from './problem.ts';
+import { depositRoutes } from '../deposits/deposit.routes.ts';
+import { eventRoutes } from '../events/event.routes.ts';
 import { orderRoutes } from '../orders/order.routes.ts';
+import { sellerRoutes } from '../orders/seller.routes.ts';
+import { transferRoutes } from '../transfers/transfer.routes.ts';
 
 /** Where buyers pay to, as they are told it. */
 export interface CollectionAccount {
@@ -94,6 +98,10 @@ export function createShopApi(parts: ShopApiParts): ShopApi {
     return;
   });
   orderRoutes(app, parts);
+  sellerRoutes(app, parts);
+  depositRoutes(app, parts);
+  transferRoutes(app, parts);
+  eventRoutes(app, parts);
   const document = () =>
     app.getOpenAPI31Document({
       openapi: '3.1.0',

@@ -52,6 +52,21 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     where o.seller_id = s.seller_id`.execute(db);
   await sql`create index seller_of_shop on seller (shop_id, seller_id)`.execute(db);
 
+  await sql`create index deposit_in_review_latest on deposit (row_id desc) where state = 'in_review'`.execute(
+    db,
+  );
+  await sql`create index transfer_of_seller on transfer (seller_id, transfer_id desc) where seller_id is not null`.execute(
+    db,
+  );
+
+  // A seller's statement, the youngest first.
+  await sql`create index posting_debit_of_seller on posting (debit, posting_id desc) where debit like 'seller:%'`.execute(
+    db,
+  );
+  await sql`create index posting_credit_of_seller on posting (credit, posting_id desc) where credit like 'seller:%'`.execute(
+    db,
+  );
+
   const role = sql.id(APPLICATION_ROLE);
   await sql`grant select, insert, update on shop, api_key, api_rate to ${role}`.execute(db);
   await sql`grant select, insert on order_request to ${role}`.execute(db);

@@ -12,7 +12,7 @@ import {
   wonSchema,
 } from '../api/schemas.ts';
 import type { CollectionAccount, ShopApi, ShopApiParts } from '../api/shop-api.ts';
-import { problems } from '../api/responses.ts';
+import { invalidField, json, jsonBody, notFound, problems, security } from '../api/responses.ts';
 import { won } from '../shared/money.ts';
 import { cancelOrder } from './order.repository.ts';
 import type { OrderState } from './order.table.ts';
@@ -67,12 +67,6 @@ const orderSchema = z
   })
   .openapi('Order');
 
-const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
-
-const security = [{ api_key: [] }];
 const path = z.strictObject({
   shop_order_id: ownIdSchema.openapi({ param: { name: 'shop_order_id', in: 'path' }, example: '2026-0317' }),
 });
@@ -85,9 +79,7 @@ const place = createRoute({
   description:
     'Answers where the buyer pays, what exactly, and which depositor name to type. The same request again is answered with the same order (200); another one under the same shop_order_id is refused (409) with what differs.',
   security,
-  request: {
-    body: { required: true, content: { 'application/json': { schema: orderRequestSchema } } },
-  },
+  request: { body: jsonBody(orderRequestSchema) },
   responses: {
     200: json(orderSchema, 'The order, placed by an earlier request that was the same'),
     201: json(orderSchema, 'The order, placed now'),
@@ -156,7 +148,7 @@ export function orderRoutes(app: ShopApi, { db, clock, chance, collection }: Sho
   app.openapi(read, async (c) => {
     const { shop_order_id } = c.req.valid('param');
     const found = await readRequestedOrder(db, c.var.shop.shopId, shop_order_id);
-    if (found === undefined) return answerProblem(c, noSuchOrder(shop_order_id)) as never;
+    if (found === undefined) return answerProblem(c, notFound(`order ${shop_order_id}`)) as never;
     return c.json(toJson(found.order, collection), 200);
   });
 
@@ -168,7 +160,7 @@ export function orderRoutes(app: ShopApi, { db, clock, chance, collection }: Sho
       .execute(async (trx) => await cancelOrder(trx, shopId, shop_order_id, clock.now()));
     const found = await readRequestedOrder(db, shopId, shop_order_id);
     if (cancelled === 'unknown' || found === undefined)
-      return answerProblem(c, noSuchOrder(shop_order_id)) as never;
+      return answerProblem(c, notFound(`order ${shop_order_id}`)) as never;
     if (cancelled === 'paid' || cancelled === 'expired') {
       const detail = `order ${shop_order_id} is ${cancelled}: only an order that awaits its deposit can be cancelled`;
       return answerProblem(c, { status: 409, code: 'order_not_cancellable', detail }) as never;
@@ -211,11 +203,6 @@ function toJson(order: ShopOrder, collection: CollectionAccount) {
   };
 }
 
-function noSuchOrder(shopOrderId: string) {
-  const detail = `your shop has no order ${shopOrderId}`;
-  return { status: 404, code: 'not_found', detail } as const;
-}
-
 type NotPlaced = Exclude<PlaceOutcome, { outcome: 'placed' | 'placed_before' }>;
 
 function whyNotPlaced(why: NotPlaced, body: z.infer<typeof orderRequestSchema>) {
@@ -230,10 +217,10 @@ function whyNotPlaced(why: NotPlaced, body: z.infer<typeof orderRequestSchema>) 
       return { status: 409, code: 'differs', detail, errors } as const;
     }
     case 'unknown_seller':
-      return invalid('seller_id', body.seller_id, 'your shop has no seller of this id; add it first');
+      return invalidField('seller_id', body.seller_id, 'your shop has no seller of this id; add it first');
     case 'deadline_out_of_bounds': {
       const bounds = `write a time from ${why.earliest.toISOString()} to ${why.latest.toISOString()}`;
-      return invalid('expires_at', body.expires_at ?? '(not given)', bounds);
+      return invalidField('expires_at', body.expires_at ?? '(not given)', bounds);
     }
     case 'no_free_name': {
       const detail = `every depositor name of "${body.recipient_name}" is taken: write the recipient's name otherwise, or try again later`;
@@ -242,9 +229,4 @@ function whyNotPlaced(why: NotPlaced, body: z.infer<typeof orderRequestSchema>) 
     default:
       return why satisfies never;
   }
-}
-
-function invalid(field: string, value: string, remedy: string) {
-  const errors: FieldError[] = [{ field: `body.${field}`, value, remedy }];
-  return { status: 400, code: 'invalid', detail: `1 field does not fit: body.${field}`, errors } as const;
 }
