@@ -11,7 +11,10 @@ const hosts = {
 };
 
 /** Files that hold pure rules: no suffix such as `.handler` or `.repository`, and none of the edges below. */
-const pureRules = ['functions/{orders,deposits,transfers,ledger,people,shops,events}/!(*.*).ts', 'functions/shared/money.ts'];
+const pureRules = [
+  'functions/{orders,deposits,transfers,ledger,people,logins,shops,events}/!(*.*).ts',
+  'functions/shared/money.ts',
+];
 
 export default tseslint.config(
   { ignores: ['node_modules/', '.smart-transfer/', 'coverage/'] },

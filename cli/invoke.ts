@@ -5,20 +5,20 @@ import { systemClock } from '../functions/shared/clock.ts';
 import { lockFolder } from '../local/folder-lock.ts';
 import { COLLECTION_ACCOUNT, startSystem } from '../local/system.ts';
 
-const FUNCTIONS = ['matcher', 'settlement'] as const;
+const FUNCTIONS = ['matcher', 'settlement', 'verification', 'rotation'] as const;
 
 /** What `sam local invoke` did: one function, one event. */
 export function addInvoke(program: Command): void {
   program
     .command('invoke')
     .description('run one function once, with an event from a file')
-    .argument('<name>', `the function: ${FUNCTIONS.join(' or ')}`)
+    .argument('<name>', `the function: ${FUNCTIONS.join(', ')}`)
     .argument('<event>', 'a file with the event (JSON)')
     .option('--folder <folder>', 'the local system whose data the function works on', '.smart-transfer')
     .action(async (name: string, eventFile: string, options: { folder: string }, command: Command) => {
       const known = FUNCTIONS.find((one) => one === name);
       if (known === undefined)
-        command.error(`error: there is no function "${name}"; there are ${FUNCTIONS.join(' and ')}`);
+        command.error(`error: there is no function "${name}"; there are ${FUNCTIONS.join(', ')}`);
       const event = readEvent(eventFile, command);
       process.exitCode = await invoke(known, event, resolve(options.folder));
     });

@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { program } from 'commander';
+import { addChaos } from './chaos.ts';
 import { addInvoke } from './invoke.ts';
 import { addKeys } from './keys.ts';
+import { addLedger } from './ledger.ts';
 import { addStart } from './start.ts';
 
 program
@@ -13,4 +15,6 @@ program
 addStart(program);
 addInvoke(program);
 addKeys(program);
+addLedger(program);
+addChaos(program);
 await program.parseAsync();

@@ -6,6 +6,7 @@ import { runDemo } from '../local/demo/run.ts';
 import { finalTable } from '../local/final-table.ts';
 import { runOwnFiles } from '../local/own-files/run.ts';
 import type { LogLine } from '../local/system.ts';
+import { abortOnSignals } from './abort-on-signals.ts';
 
 interface StartOptions {
   readonly orders?: string;
@@ -62,19 +63,6 @@ function refuseHalfGiven(options: StartOptions, command: Command): void {
       `error: --${needsFiles} belongs to a run on your own files: give --orders FILE and --statement FILE, too`,
     );
   }
-}
-
-/** The first signal ends the run in good order; a second one, at once. */
-function abortOnSignals(): AbortSignal {
-  const controller = new AbortController();
-  const stop = (signal: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(130);
-    process.stderr.write(`\n${signal}: stopping everything …\n`);
-    controller.abort();
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  return controller.signal;
 }
 
 function output(options: StartOptions) {

@@ -10,6 +10,9 @@ import type {
 import type { EventTable } from './events/event.table.ts';
 import type {
   AccountBalanceTable,
+  BooksComparisonTable,
+  DailyCloseAccountTable,
+  DailyCloseTable,
   PostingSealTable,
   PostingTable,
   SealProgressTable,
@@ -21,6 +24,7 @@ import type {
   AlarmTable,
   AuditTable,
   CycleTable,
+  DatabaseRestoreTable,
   InstallationTable,
   LeaseTable,
   ReconciliationTable,
@@ -57,6 +61,9 @@ export interface Database {
   posting_seal: PostingSealTable;
   account_balance: AccountBalanceTable;
   seal_progress: SealProgressTable;
+  books_comparison: BooksComparisonTable;
+  daily_close: DailyCloseTable;
+  daily_close_account: DailyCloseAccountTable;
   lease: LeaseTable;
   cycle: CycleTable;
   reconciliation: ReconciliationTable;
@@ -69,4 +76,5 @@ export interface Database {
   order_request: OrderRequestTable;
   event: EventTable;
   installation: InstallationTable;
+  database_restore: DatabaseRestoreTable;
 }

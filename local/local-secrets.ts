@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import {
   CreateSecretCommand,
+  DescribeSecretCommand,
   GetSecretValueCommand,
   ResourceExistsException,
   ResourceNotFoundException,
+  RotateSecretCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { LOCAL_REGION } from './aws-json-server.ts';
@@ -16,6 +18,8 @@ export const SECRET_IDS = {
   credentials: 'smart-transfer/local/bank-credentials',
   payout: 'smart-transfer/local/bank-payout',
 } as const;
+
+const ROTATE_AFTER_DAYS = 30;
 
 export interface BankSecrets {
   readonly clientId: string;
@@ -63,6 +67,20 @@ export async function prepareSecrets(
     organisationCode: credentials.organisation_code,
     passPhrase: payout.wd_pass_phrase,
   };
+}
+
+/** Lets the application's database secret be rotated, as the deployment does: by a function, and not at once. */
+export async function enableRotation(client: SecretsManagerClient, functionArn: string): Promise<void> {
+  const described = await client.send(new DescribeSecretCommand({ SecretId: SECRET_IDS.application }));
+  if (described.RotationEnabled === true) return;
+  await client.send(
+    new RotateSecretCommand({
+      SecretId: SECRET_IDS.application,
+      RotationLambdaARN: functionArn,
+      RotationRules: { AutomaticallyAfterDays: ROTATE_AFTER_DAYS },
+      RotateImmediately: false,
+    }),
+  );
 }
 
 async function readOrCreate<Value extends object>(

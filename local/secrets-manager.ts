@@ -10,12 +10,31 @@ import {
   writeSync,
 } from 'node:fs';
 import { AwsError, LOCAL_ACCOUNT, LOCAL_REGION, startAwsJsonServer } from './aws-json-server.ts';
+import type { InvocationResult } from './function-host/invocation.ts';
+import { createRotations, type Rotations } from './secret-rotation.ts';
+import {
+  addVersion,
+  CURRENT,
+  holderOf,
+  moveLabel,
+  nowS,
+  sameValue,
+  versionNamed,
+  type Secret,
+  type SecretValue,
+} from './secret-versions.ts';
 
 export interface SecretsManagerOptions {
   /** A free port unless given. */
   readonly port?: number;
   /** Where the secrets are kept over a restart: readable by this user alone. Without it they are kept in memory only. */
   readonly file?: string;
+  /** Calls a rotation function, by its ARN. Without it nothing can be rotated. */
+  readonly invoke?: (functionArn: string, event: unknown) => Promise<InvocationResult>;
+  /** How long a failed rotation waits before it is tried again, ms: a second unless given. */
+  readonly rotateAgainAfterMs?: number;
+  /** What became of rotations. It holds no value. */
+  readonly log?: (line: string) => void;
 }
 
 export interface LocalSecretsManager {
@@ -35,6 +54,12 @@ export async function startSecretsManager(options: SecretsManagerOptions = {}): 
   const changed = (): void => {
     if (file !== undefined) save(file, secrets);
   };
+  const rotations = createRotations({
+    invoke: options.invoke ?? (() => Promise.reject(new Error('no function is hosted here'))),
+    againAfterMs: options.rotateAgainAfterMs ?? 1000,
+    log: options.log ?? (() => undefined),
+    changed,
+  });
   const server = await startAwsJsonServer({
     targetPrefix: 'secretsmanager',
     port: options.port,
@@ -45,42 +70,19 @@ export async function startSecretsManager(options: SecretsManagerOptions = {}): 
       UpdateSecretVersionStage: (input) => updateSecretVersionStage(find(secrets, input), input, changed),
       DescribeSecret: (input) => describeSecret(find(secrets, input)),
       ListSecretVersionIds: (input) => listSecretVersionIds(find(secrets, input), input),
+      RotateSecret: (input) => rotateSecret(find(secrets, input), input, rotations),
     },
   });
-  return { endpoint: server.endpoint, stop: () => server.stop() };
+  return {
+    endpoint: server.endpoint,
+    async stop() {
+      await rotations.stop();
+      await server.stop();
+    },
+  };
 }
 
 type Input = Readonly<Record<string, unknown>>;
-
-interface Secret {
-  readonly arn: string;
-  readonly name: string;
-  readonly description?: string | undefined;
-  /** Seconds since 1970, as AWS JSON writes instants. */
-  readonly createdAtS: number;
-  changedAtS: number;
-  versions: Version[];
-}
-
-interface Version {
-  readonly id: string;
-  readonly value: SecretValue;
-  readonly createdAtS: number;
-  /** A version with no label is deprecated: it can be read by its id until it is thrown away. */
-  labels: string[];
-}
-
-/** The field of the API that holds the value, and the value: text, or bytes in Base64. */
-interface SecretValue {
-  readonly field: 'SecretString' | 'SecretBinary';
-  readonly text: string;
-}
-
-const CURRENT = 'AWSCURRENT';
-const PREVIOUS = 'AWSPREVIOUS';
-
-/** Versions with no label beyond this number are thrown away, oldest first (API reference, PutSecretValue). */
-const VERSIONS_MAX = 100;
 
 function createSecret(secrets: Secret[], input: Input, changed: () => void): unknown {
   const name = requiredText(input, 'Name');
@@ -117,7 +119,10 @@ function putSecretValue(secret: Secret, input: Input, changed: () => void): unkn
   }
   const token = tokenOf(input);
   const existing = secret.versions.find(({ id }) => id === token);
-  if (existing !== undefined && !sameValue(existing.value, value)) {
+  if (existing !== undefined && existing.value === undefined) {
+    existing.value = value;
+    for (const label of labelsOf(secret, input)) moveLabel(secret, label, existing);
+  } else if (existing !== undefined && !sameValue(existing.value, value)) {
     throw new AwsError(
       'ResourceExistsException',
       `You can't modify the existing version ${token}: its value is another one.`,
@@ -133,31 +138,6 @@ function labelsOf(secret: Secret, input: Input): readonly string[] {
   const asked = input['VersionStages'];
   const labels = Array.isArray(asked) && asked.length > 0 ? asked.map(String) : [CURRENT];
   return secret.versions.length === 0 ? [...new Set([...labels, CURRENT])] : labels;
-}
-
-function addVersion(secret: Secret, id: string, value: SecretValue, labels: readonly string[]): Version {
-  const version: Version = { id, value, createdAtS: nowS(), labels: [] };
-  secret.versions.push(version);
-  for (const label of labels) moveLabel(secret, label, version);
-  secret.changedAtS = nowS();
-  throwAwayDeprecated(secret);
-  return version;
-}
-
-/** Gives a label to a version and takes it from the one that had it. The version that loses AWSCURRENT gets AWSPREVIOUS. */
-function moveLabel(secret: Secret, label: string, to: Version | undefined): void {
-  const from = holderOf(secret, label);
-  if (from === to) return;
-  if (from !== undefined) from.labels = from.labels.filter((held) => held !== label);
-  if (to !== undefined) to.labels.push(label);
-  if (label === CURRENT && from !== undefined) moveLabel(secret, PREVIOUS, from);
-}
-
-function throwAwayDeprecated(secret: Secret): void {
-  const surplus = secret.versions.length - VERSIONS_MAX;
-  if (surplus <= 0) return;
-  const oldest = secret.versions.filter(({ labels }) => labels.length === 0).slice(0, surplus);
-  secret.versions = secret.versions.filter((version) => !oldest.includes(version));
 }
 
 function updateSecretVersionStage(secret: Secret, input: Input, changed: () => void): unknown {
@@ -187,7 +167,7 @@ function getSecretValue(secret: Secret, input: Input): unknown {
   const version = secret.versions.find(
     (each) => (id === undefined || each.id === id) && (label === undefined || each.labels.includes(label)),
   );
-  if (version === undefined) {
+  if (version?.value === undefined) {
     const wanted = id === undefined ? `staging label: ${String(label)}` : `VersionId: ${id}`;
     throw notFound(`Secrets Manager can't find the specified secret value for ${wanted}`);
   }
@@ -207,6 +187,14 @@ function describeSecret(secret: Secret): unknown {
     Description: secret.description,
     CreatedDate: secret.createdAtS,
     LastChangedDate: secret.changedAtS,
+    ...(secret.rotation === undefined
+      ? {}
+      : {
+          RotationEnabled: true,
+          RotationLambdaARN: secret.rotation.functionArn,
+          RotationRules: secret.rotation.rules,
+          LastRotatedDate: secret.rotation.lastRotatedAtS,
+        }),
     VersionIdsToStages: Object.fromEntries(labelled.map(({ id, labels }) => [id, labels])),
   };
 }
@@ -225,6 +213,20 @@ function listSecretVersionIds(secret: Secret, input: Input): unknown {
   };
 }
 
+/** Begins a rotation, or with `RotateImmediately` false tries whether one could be begun, and answers before it has ended. */
+function rotateSecret(secret: Secret, input: Input, rotations: Rotations): unknown {
+  const functionArn = optionalText(input, 'RotationLambdaARN') ?? secret.rotation?.functionArn;
+  if (functionArn === undefined)
+    throw new AwsError(
+      'InvalidRequestException',
+      `No Lambda rotation function ARN is associated with the secret ${secret.name}: give RotationLambdaARN.`,
+    );
+  const token = tokenOf(input);
+  const rules = input['RotationRules'] ?? secret.rotation?.rules;
+  rotations.begin(secret, { functionArn, rules }, token, input['RotateImmediately'] !== false);
+  return { ...identity(secret), VersionId: token };
+}
+
 /** A secret by its name, its ARN, or its ARN without the six characters at the end. */
 function find(secrets: readonly Secret[], input: Input): Secret {
   const id = requiredText(input, 'SecretId');
@@ -239,26 +241,10 @@ function identity(secret: Secret): { readonly ARN: string; readonly Name: string
   return { ARN: secret.arn, Name: secret.name };
 }
 
-function holderOf(secret: Secret, label: string): Version | undefined {
-  return secret.versions.find(({ labels }) => labels.includes(label));
-}
-
-function versionNamed(secret: Secret, id: string | undefined): Version | undefined {
-  if (id === undefined) return undefined;
-  const version = secret.versions.find((each) => each.id === id);
-  if (version === undefined)
-    throw notFound(`Secrets Manager can't find the specified secret version: ${id}.`);
-  return version;
-}
-
 /** Whether a secret already holds this value as this version, or was made with no value and none is given. */
 function holds(secret: Secret, token: string, value: SecretValue | undefined): boolean {
   if (value === undefined) return false;
   return secret.versions.some(({ id, value: held }) => id === token && sameValue(held, value));
-}
-
-function sameValue(one: SecretValue, other: SecretValue): boolean {
-  return one.field === other.field && one.text === other.text;
 }
 
 function valueOf(input: Input): SecretValue | undefined {
@@ -306,12 +292,11 @@ function arnOf(name: string): string {
   return `arn:aws:secretsmanager:${LOCAL_REGION}:${LOCAL_ACCOUNT}:secret:${name}-${suffix}`;
 }
 
-function nowS(): number {
-  return Date.now() / 1000;
-}
-
 function load(file: string): Secret[] {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Secret[]) : [];
+  const secrets = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Secret[]) : [];
+  for (const secret of secrets)
+    secret.versions = secret.versions.filter(({ onlyTested }) => onlyTested !== true);
+  return secrets;
 }
 
 /** Writes beside the file and renames, so that a crash leaves the old secrets or the new ones, never half of them. */

@@ -1,5 +1,5 @@
 import { renameSync, writeFileSync } from 'node:fs';
-import type { Clock } from '../functions/shared/clock.ts';
+import { machineTiming, type Clock } from '../functions/shared/clock.ts';
 
 /** A clock that stands until it is moved; functions in other processes read the same instant from a file. */
 export interface SteppedClock extends Clock {
@@ -17,6 +17,7 @@ export function createSteppedClock(file: string, start: Date): SteppedClock {
   write();
   return {
     file,
+    ...machineTiming,
     now: () => now,
     moveTo(at) {
       if (at < now)

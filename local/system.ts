@@ -1,26 +1,33 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { sql, type Kysely } from 'kysely';
 import { bundleFunction } from '../components/function-bundle.ts';
 import type { Database } from '../functions/database.ts';
 import type { Clock } from '../functions/shared/clock.ts';
-import { createVault, dataKeysShape, type Vault } from '../functions/shared/encryption.ts';
-import { loginShape, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
+import { openVault, type Vault } from '../functions/shared/encryption.ts';
+import { readEnvironment } from '../functions/shared/environment.ts';
+import { openDatabase, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
+import { createSecrets } from '../functions/shared/secrets.ts';
 import { LOCAL_REGION } from './aws-json-server.ts';
 import { startApiGateway, type LocalApiGateway } from './api-gateway.ts';
 import { startBankSimulator, type BankSimulator } from './bank-simulator/bank-simulator.ts';
 import type { Faults } from './bank-simulator/faults.ts';
 import { startEventBus, type LocalEventBus } from './event-bus.ts';
 import { createFunctionHost, type FunctionHost, type LocalFunction } from './function-host/function-host.ts';
+import type { SandboxExit } from './function-host/sandbox.ts';
 import { createEventSourceMapping, type EventSourceMapping } from './function-host/event-source-mapping.ts';
-import { localSecretsClient, prepareSecrets, SECRET_IDS } from './local-secrets.ts';
+import { enableRotation, localSecretsClient, prepareSecrets, SECRET_IDS } from './local-secrets.ts';
 import { startPostgres, type LocalPostgres } from './postgres.ts';
 import { startQueue, type LocalQueue } from './queue.ts';
 import { startSecretsManager, type LocalSecretsManager } from './secrets-manager.ts';
 
 /** The local system's database. */
 export const DATABASE = 'smart_transfer';
+
+/** Where the daily check of a local system archives the ledger's heads. */
+export function headsFolder(folder: string): string {
+  return resolve(folder, 'ledger-heads');
+}
 
 /** The simulated accounts' `fintech_use_num`, 24 characters as KFTC's are. */
 export const COLLECTION_ACCOUNT = 'LOCAL0000100000000000001';
@@ -44,6 +51,9 @@ const API_TIMEOUT_MS = 29_000;
 /** Fewer than on AWS: each is a process of this machine. */
 const API_CONCURRENCY = 4;
 
+const ROTATION_TIMEOUT_MS = 90_000;
+const VERIFICATION_TIMEOUT_MS = 900_000;
+const MIGRATION_TIMEOUT_MS = 240_000;
 const VISIBILITY_S = 270;
 const MAX_RECEIVES = 5;
 
@@ -67,8 +77,16 @@ export interface SystemOptions {
   readonly apiRequestsPerMinute?: number;
   /** How long a call to the bank may take, seconds; as deployed unless given. */
   readonly bankCallTimeoutS?: number;
+  /** How long a token of the bank lives, seconds; a day unless given. */
+  readonly bankTokenLifeS?: number;
+  /** How long a function keeps a secret's value, seconds; as deployed unless given. */
+  readonly secretTtlS?: number;
   /** How long the queue hides a message that was handed out, seconds; as deployed unless given. */
   readonly visibilityS?: number;
+  /** Settings of the database server by name, such as `max_connections`. */
+  readonly databaseSettings?: Readonly<Record<string, string | number>>;
+  /** Answers the port under which the functions reach a service: that of something in between, for who wants to break the line. The service's own without it. */
+  readonly between?: (service: Service, port: number) => Promise<number>;
   /** How the settlement's queue is polled: `short` for a caller who steps a clock. */
   readonly polling: 'long' | 'short';
   /**
@@ -78,7 +96,12 @@ export interface SystemOptions {
   readonly durable: boolean;
   /** What a function wrote, and what happened to the processes. */
   readonly onLog: (line: LogLine) => void;
+  /** Called at the end of every process of a function. */
+  readonly onSandboxExit?: (exit: SandboxExit) => void;
 }
+
+/** What the functions talk to. */
+export type Service = 'database' | 'queue' | 'secrets' | 'events' | 'bank';
 
 export interface LogLine {
   readonly from: string;
@@ -94,12 +117,18 @@ export interface LocalSystem {
   readonly api: LocalFunction;
   /** The API for shops, over HTTP. */
   readonly gateway: LocalApiGateway;
+  /** Rotates the database secret, when Secrets Manager calls it. */
+  readonly rotation: LocalFunction;
+  readonly secretsManager: LocalSecretsManager;
+  /** The daily check of the books. */
+  readonly verification: LocalFunction;
   readonly bank: BankSimulator;
   readonly queue: LocalQueue;
   readonly events: LocalEventBus;
   readonly postgres: LocalPostgres;
   readonly host: FunctionHost;
   readonly mapping: EventSourceMapping;
+  readonly transfersUrl: string;
   /** The database with the application's rights, for what has no function yet: placing the demo's orders, and reports. */
   readonly db: Kysely<Database>;
   readonly vault: Vault;
@@ -130,7 +159,8 @@ async function assemble(
   stops: (() => Promise<unknown>)[],
   stop: () => Promise<void>,
 ): Promise<LocalSystem> {
-  const [postgres, queue, secretsManager, events] = await startServices(options, stops);
+  const hosted: LocalFunction[] = [];
+  const [postgres, queue, secretsManager, events] = await startServices(options, stops, hosted);
   const secrets = localSecretsClient(secretsManager.endpoint);
   stops.push(() => ended(() => secrets.destroy()));
   const superuser = { username: postgres.superuser, password: postgres.password };
@@ -145,6 +175,7 @@ async function assemble(
     ...(options.faults === undefined ? {} : { faults: options.faults }),
     ...(options.faultSeed === undefined ? {} : { seed: options.faultSeed }),
     slowMs: 500,
+    ...(options.bankTokenLifeS === undefined ? {} : { tokenLifeSeconds: options.bankTokenLifeS }),
     ...(options.durable ? { journalFile: join(options.folder, 'bank.ndjson') } : {}),
   });
   stops.push(() => bank.stop());
@@ -153,17 +184,20 @@ async function assemble(
     maxReceiveCount: MAX_RECEIVES,
   });
 
+  const reach = (service: Service, url: string): Promise<string> => withPort(url, service, options);
+  const queueEndpoint = await reach('queue', queue.endpoint);
   const environment = functionEnvironment(options, {
-    postgres,
-    queue,
-    secretsManager,
-    events,
-    bank,
-    queueUrl: transfers.queueUrl,
+    database: new URL(await reach('database', `postgresql://${postgres.host}:${postgres.port}`)),
+    queue: queueEndpoint,
+    secrets: await reach('secrets', secretsManager.endpoint),
+    events: await reach('events', events.endpoint),
+    bank: await reach('bank', bank.url),
+    queueUrl: transfers.queueUrl.replace(queue.endpoint, queueEndpoint),
   });
   const host = createFunctionHost({
     log: (line) => options.onLog({ from: line.functionName, text: line.text, notable: false }),
     onSandboxExit: (exit) => {
+      options.onSandboxExit?.(exit);
       if (exit.cause !== 'stopped')
         note(
           options,
@@ -174,7 +208,9 @@ async function assemble(
   });
   stops.push(() => host.stop());
   const functions = await defineFunctions(host, options, environment);
+  hosted.push(functions.rotation);
   await runMigrations(functions.migration);
+  await enableRotation(secrets, functions.rotation.arn);
 
   const gateway = await startApiGateway({
     target: functions.api,
@@ -196,26 +232,39 @@ async function assemble(
   });
   stops.push(() => mapping.stop());
 
-  const read = async (id: string): Promise<unknown> =>
-    JSON.parse((await secrets.send(new GetSecretValueCommand({ SecretId: id }))).SecretString ?? 'null');
-  const db = openDatabaseAs<Database>(
-    addressOf(postgres, DATABASE),
-    loginShape.parse(await read(SECRET_IDS.application)),
-    4,
-  );
+  const env = readEnvironment('matcher', environment);
+  const cached = createSecrets(env.SECRET_TTL_S, secrets);
+  // Its own line to the database, whatever stands between the functions and theirs.
+  const own = { ...env, DATABASE_HOST: postgres.host, DATABASE_PORT: postgres.port };
+  const db = openDatabase<Database>(own, cached, 4);
   stops.push(() => db.destroy());
-  const vault = createVault(dataKeysShape.parse(await read(SECRET_IDS.dataKeys)));
-  return { ...functions, gateway, bank, queue, events, postgres, host, mapping, db, vault, stop };
+  const vault = await openVault(cached, env.DATA_KEYS_SECRET_ID);
+  return {
+    ...functions,
+    gateway,
+    secretsManager,
+    bank,
+    queue,
+    events,
+    postgres,
+    host,
+    mapping,
+    transfersUrl: transfers.queueUrl,
+    db,
+    vault,
+    stop,
+  };
 }
 
 async function startServices(
   options: SystemOptions,
   stops: (() => Promise<unknown>)[],
+  hosted: readonly LocalFunction[],
 ): Promise<[LocalPostgres, LocalQueue, LocalSecretsManager, LocalEventBus]> {
   const starts = [
     startPostgres({
       folder: join(options.folder, 'postgres'),
-      ...(options.durable ? {} : { settings: { fsync: 'off' } }),
+      settings: { ...(options.durable ? {} : { fsync: 'off' }), ...options.databaseSettings },
       onRestart: (restart) =>
         note(
           options,
@@ -224,7 +273,15 @@ async function startServices(
         ),
     }),
     startQueue(),
-    startSecretsManager({ file: join(options.folder, 'secrets.json') }),
+    startSecretsManager({
+      file: join(options.folder, 'secrets.json'),
+      async invoke(functionArn, event) {
+        const called = hosted.find(({ arn }) => arn === functionArn);
+        if (called === undefined) throw new Error(`there is no function ${functionArn} to call yet`);
+        return await called.invoke(event, { queueMsMax: ROTATION_TIMEOUT_MS });
+      },
+      log: (text) => note(options, 'secrets', text),
+    }),
     startEventBus(),
   ] as const;
   for (const starting of starts) {
@@ -264,12 +321,15 @@ function addressOf(postgres: LocalPostgres, database: string): PostgresAddress {
   return { host: postgres.host, port: postgres.port, database, tls: 'off' };
 }
 
-interface Endpoints {
-  readonly postgres: LocalPostgres;
-  readonly queue: LocalQueue;
-  readonly secretsManager: LocalSecretsManager;
-  readonly events: LocalEventBus;
-  readonly bank: BankSimulator;
+/** A service's address as the functions are to know it. */
+async function withPort(url: string, service: Service, { between }: SystemOptions): Promise<string> {
+  if (between === undefined) return url;
+  const { port } = new URL(url);
+  return url.replace(`:${port}`, `:${await between(service, Number(port))}`);
+}
+
+interface Endpoints extends Readonly<Record<Exclude<Service, 'database'>, string>> {
+  readonly database: URL;
   readonly queueUrl: string;
 }
 
@@ -279,22 +339,23 @@ function functionEnvironment(options: SystemOptions, at: Endpoints): Record<stri
     AWS_REGION: LOCAL_REGION,
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
-    AWS_ENDPOINT_URL_SQS: at.queue.endpoint,
-    AWS_ENDPOINT_URL_SECRETS_MANAGER: at.secretsManager.endpoint,
-    AWS_ENDPOINT_URL_EVENTBRIDGE: at.events.endpoint,
-    DATABASE_HOST: at.postgres.host,
-    DATABASE_PORT: at.postgres.port.toString(),
+    AWS_ENDPOINT_URL_SQS: at.queue,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: at.secrets,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: at.events,
+    DATABASE_HOST: at.database.hostname,
+    DATABASE_PORT: at.database.port,
     DATABASE_NAME: DATABASE,
     DATABASE_TLS: 'off',
     DATABASE_SECRET_ID: SECRET_IDS.application,
     DATA_KEYS_SECRET_ID: SECRET_IDS.dataKeys,
-    BANK_BASE_URL: at.bank.url,
+    BANK_BASE_URL: at.bank,
     BANK_CREDENTIALS_SECRET_ID: SECRET_IDS.credentials,
     COLLECTION_ACCOUNT,
     PAYOUT_ACCOUNT: options.payoutAccount,
     TRANSFER_QUEUE_URL: at.queueUrl,
     CYCLE_MINUTES: options.cycleMinutes.toString(),
     POWERTOOLS_LOG_LEVEL: 'INFO',
+    ...(options.secretTtlS === undefined ? {} : { SECRET_TTL_S: options.secretTtlS.toString() }),
     ...(options.bankCallTimeoutS === undefined
       ? {}
       : { BANK_CALL_TIMEOUT_S: options.bankCallTimeoutS.toString() }),
@@ -308,24 +369,31 @@ async function defineFunctions(
   environment: Record<string, string>,
 ) {
   const workFolder = join(options.folder, 'functions');
-  const definitions = [
-    {
-      name: 'matcher',
-      entry: 'cycle/match.handler.ts',
-      timeoutMs: MATCHER_TIMEOUT_MS,
-      maximumConcurrency: 2,
-      extra: {},
-    },
-    {
-      name: 'settlement',
-      entry: 'transfers/settle.handler.ts',
+  const define = async (name: string, entry: string, limits: FunctionLimits): Promise<LocalFunction> => {
+    const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
+    const { extra = {}, ...rest } = limits;
+    return host.define({
+      name,
+      bundle: await bundleFunction({ name, entry: path }),
+      environment: { ...environment, ...extra },
+      workFolder,
+      ...rest,
+    });
+  };
+  const master = { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master };
+  const [matcher, settlement, verification, api, migration, rotation] = await Promise.all([
+    define('matcher', 'cycle/match.handler.ts', { timeoutMs: MATCHER_TIMEOUT_MS, maximumConcurrency: 2 }),
+    define('settlement', 'transfers/settle.handler.ts', {
       timeoutMs: SETTLEMENT_TIMEOUT_MS,
       maximumConcurrency: options.settlementConcurrency + 2,
       extra: { BANK_PAYOUT_SECRET_ID: SECRET_IDS.payout },
-    },
-    {
-      name: 'api',
-      entry: 'api/api.handler.ts',
+    }),
+    define('verification', 'ledger/verify.handler.ts', {
+      timeoutMs: VERIFICATION_TIMEOUT_MS,
+      maximumConcurrency: 1,
+      extra: { HEAD_FOLDER: headsFolder(options.folder) },
+    }),
+    define('api', 'api/api.handler.ts', {
       timeoutMs: API_TIMEOUT_MS,
       maximumConcurrency: API_CONCURRENCY,
       extra: {
@@ -336,32 +404,26 @@ async function defineFunctions(
           ? {}
           : { API_REQUESTS_PER_MINUTE: options.apiRequestsPerMinute.toString() }),
       },
-    },
-    {
-      name: 'migration',
-      entry: 'migrations/migrate.handler.ts',
-      timeoutMs: 240_000,
-      maximumConcurrency: 1,
-      extra: { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master },
-    },
-  ] as const;
-  const [matcher, settlement, api, migration] = await Promise.all(
-    definitions.map(async ({ name, entry, timeoutMs, maximumConcurrency, extra }) => {
-      const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
-      const bundle = await bundleFunction({ name, entry: path });
-      return host.define({
-        name,
-        bundle,
-        environment: { ...environment, ...extra },
-        timeoutMs,
-        maximumConcurrency,
-        workFolder,
-      });
     }),
-  );
-  if (matcher === undefined || settlement === undefined || api === undefined || migration === undefined)
-    throw new Error('a function was not defined');
-  return { matcher, settlement, api, migration };
+    define('migration', 'migrations/migrate.handler.ts', {
+      timeoutMs: MIGRATION_TIMEOUT_MS,
+      maximumConcurrency: 1,
+      extra: master,
+    }),
+    define('rotation', 'logins/rotate.handler.ts', {
+      timeoutMs: ROTATION_TIMEOUT_MS,
+      maximumConcurrency: 1,
+      extra: master,
+    }),
+  ]);
+  return { matcher, settlement, verification, api, migration, rotation };
+}
+
+interface FunctionLimits {
+  readonly timeoutMs: number;
+  readonly maximumConcurrency: number;
+  /** Variables that this function alone has. */
+  readonly extra?: Readonly<Record<string, string>>;
 }
 
 async function runMigrations(migration: LocalFunction): Promise<void> {

@@ -14,3 +14,5 @@ export const bankPayoutShape = z.object({
   /** The number of the payout account, as the contract with KFTC names it (`cntr_account_num`). */
   contract_account_number: z.string().regex(/^\d{1,16}$/),
 });
+
+export type PayoutSecret = z.infer<typeof bankPayoutShape>;

@@ -1,3 +1,5 @@
+import type { Clock } from '../shared/clock.ts';
+
 /** Bounds how many calls run at once, first come, first served. */
 export interface CallLimiter {
   /**
@@ -8,7 +10,7 @@ export interface CallLimiter {
 }
 
 /** @throws if `callsMax` is not a whole number of at least 1. */
-export function createCallLimiter(callsMax: number): CallLimiter {
+export function createCallLimiter(callsMax: number, clock: Pick<Clock, 'after'>): CallLimiter {
   if (!Number.isInteger(callsMax) || callsMax < 1) {
     throw new Error(`maxConcurrentCalls is ${callsMax}; it must be a whole number of at least 1`);
   }
@@ -31,17 +33,14 @@ export function createCallLimiter(callsMax: number): CallLimiter {
   function wait(waitMsMax: number): Promise<(() => void) | undefined> {
     return new Promise((resolve) => {
       const enter = () => {
-        clearTimeout(timer);
+        callOff();
         waiting.delete(enter);
         resolve(take());
       };
-      const timer = setTimeout(
-        () => {
-          waiting.delete(enter);
-          resolve(undefined);
-        },
-        Math.max(0, waitMsMax),
-      );
+      const callOff = clock.after(Math.max(0, waitMsMax), () => {
+        waiting.delete(enter);
+        resolve(undefined);
+      });
       waiting.add(enter);
     });
   }

@@ -27,6 +27,9 @@ export type HttpResult =
   | { readonly outcome: 'not_written'; readonly cause: 'deadline' | 'connection'; readonly error: string }
   | { readonly outcome: 'broken'; readonly error: string; readonly status?: number; readonly body?: string };
 
+/** Makes one call; what it answers says whether the other side can have heard anything. */
+export type CallHttp = (request: HttpRequest) => Promise<HttpResult>;
+
 /**
  * Makes one HTTP call on a connection of its own. A kept connection may be closed by the other side while a request is on its way,
  * and then nobody knows whether it was heard; a connection that stands before the first byte is written leaves no such doubt.

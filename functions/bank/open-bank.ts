@@ -8,7 +8,7 @@ import { createOpenBanking } from './openbanking.client.ts';
 
 /** What a payout needs beyond the client's credentials. */
 export interface PayoutAuthority {
-  readonly passPhrase: () => Promise<string>;
+  readonly passPhrase: (fresh: boolean) => Promise<string>;
   readonly contractAccountNumber: () => string;
 }
 
@@ -30,8 +30,11 @@ export function openBank(
 ): Bank {
   return createOpenBanking({
     baseUrl: env.BANK_BASE_URL,
-    credentials: async () => {
-      const value = await secrets.read(env.BANK_CREDENTIALS_SECRET_ID, bankCredentialsShape);
+    credentials: async (fresh) => {
+      const id = env.BANK_CREDENTIALS_SECRET_ID;
+      const value = await (fresh
+        ? secrets.readFresh(id, bankCredentialsShape)
+        : secrets.read(id, bankCredentialsShape));
       return {
         clientId: value.client_id,
         clientSecret: value.client_secret,

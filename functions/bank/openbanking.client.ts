@@ -16,7 +16,7 @@ import { createCallLimiter } from './call-limiter.ts';
 import { startDeadline, withinDeadline } from './deadline.ts';
 import type { Deadline } from './deadline.ts';
 import { callHttp, errorName } from './http-call.ts';
-import type { HttpResult } from './http-call.ts';
+import type { CallHttp, HttpResult } from './http-call.ts';
 import { isTokenRejected } from './openbanking.codes.ts';
 import {
   checkStatementRequest,
@@ -40,10 +40,10 @@ import type { AccessToken, Credentials } from './openbanking.token.ts';
 export interface OpenBankingOptions {
   /** KFTC: `https://openapi.openbanking.or.kr`, test bed `https://testapi.openbanking.or.kr`. */
   readonly baseUrl: string;
-  /** Asked at each token, so that a rotated secret works without a restart. */
-  readonly credentials: () => Promise<Credentials>;
-  /** KFTC's `wd_pass_phrase`; asked for transfers only, right before each. */
-  readonly passPhrase: () => Promise<string>;
+  /** Asked at each token, so that a rotated secret works without a restart; `fresh` after the bank has refused what a cache held. */
+  readonly credentials: (fresh: boolean) => Promise<Credentials>;
+  /** KFTC's `wd_pass_phrase`; asked for transfers only, right before each; `fresh` after one that the bank did not carry out. */
+  readonly passPhrase: (fresh: boolean) => Promise<string>;
   /** The number (`cntr_account_num`, AN16) of the contract account that a payout account, by its `fintech_use_num`, is. */
   readonly contractAccountNumber: (account: string) => string;
   /** Nine characters 0-9, A-Z for the id of a question to the bank, new each time (`randomQueryId`). */
@@ -52,6 +52,8 @@ export interface OpenBankingOptions {
   /** For one call in all: waiting for a place, the token, the connection and the answer. */
   readonly callTimeoutMs: number;
   readonly maxConcurrentCalls: number;
+  /** What carries a call to the bank and its answer back: HTTP on a connection of its own, unless given. */
+  readonly callHttp?: CallHttp;
 }
 
 /** The life that a token must have left for a question, and for a transfer, which is never sent a second time for a token's sake. */
@@ -76,8 +78,19 @@ type Answer =
  */
 export function createOpenBanking(options: OpenBankingOptions): Bank {
   const urlOf = urlsUnder(options.baseUrl);
-  const limiter = createCallLimiter(options.maxConcurrentCalls);
-  const tokens = createTokens({ urlOf, credentials: options.credentials, clock: options.clock });
+  const limiter = createCallLimiter(options.maxConcurrentCalls, options.clock);
+  const callBank = options.callHttp ?? callHttp;
+  const tokens = createTokens({
+    urlOf,
+    credentials: options.credentials,
+    clock: options.clock,
+    callHttp: callBank,
+  });
+  /**
+   * Whether the pass phrase may be an old one. No code is known for a wrong one, so every answer but success raises the doubt. That transfer
+   * is not sent again for it: what the bank did with it, an inquiry and the statement say.
+   */
+  let doubtsPassPhrase = false;
 
   /** Asks a question, and asks it once more with a new token when the bank did not accept the first. */
   async function ask(question: Question, deadline: Deadline): Promise<Answer> {
@@ -110,7 +123,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
   ): Promise<{ result: HttpResult; exchange: Exchange }> {
     const requestedAt = options.clock.now();
     const startedMs = deadline.elapsedMs();
-    const result = await callHttp({
+    const result = await callBank({
       url: urlOf(request.path),
       method: request.method,
       headers: headersFor(request.method, token),
@@ -150,7 +163,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
 
   async function listTransactions(request: StatementRequest): Promise<StatementPage | BankRefusal> {
     checkStatementRequest(request);
-    const deadline = startDeadline(options.callTimeoutMs);
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const question: Question = {
       operation: 'transaction_list',
       method: 'GET',
@@ -177,7 +190,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     if (inquiries.length < 1 || inquiries.length > INQUIRIES_MAX) {
       throw new Error(`An inquiry asks about 1 to ${INQUIRIES_MAX} transfers, not ${inquiries.length}`);
     }
-    const deadline = startDeadline(options.callTimeoutMs);
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const body = transferResultBody(inquiries, options.clock.now());
     const question: Question = {
       operation: 'transfer_result',
@@ -202,7 +215,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
   }
 
   async function sendTransfer(prepared: PreparedTransfer, mayStillWrite: () => boolean): Promise<SendResult> {
-    const deadline = startDeadline(options.callTimeoutMs);
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     return inPlace(
       deadline,
       () => sendInPlace(prepared, mayStillWrite, deadline),
@@ -222,7 +235,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     }
     let passPhrase: string;
     try {
-      const read = await withinDeadline(deadline, options.passPhrase());
+      const read = await withinDeadline(deadline, options.passPhrase(doubtsPassPhrase));
       if (!read.done) return notSent(prepared, 'credentials', 'timeout', deadline);
       passPhrase = read.value;
     } catch (error) {
@@ -237,7 +250,9 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     } as const;
     const { result, exchange } = await call(request, got.token, wireBody, deadline, mayStillWrite);
     if (wasTokenRejected(result)) tokens.drop(got.token);
-    return { result: readSend(result, prepared), exchange };
+    const outcome = readSend(result, prepared);
+    if (result.outcome === 'answered') doubtsPassPhrase = outcome.outcome !== 'succeeded';
+    return { result: outcome, exchange };
   }
 
   function notSent(

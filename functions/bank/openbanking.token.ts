@@ -3,8 +3,8 @@ import type { Clock } from '../shared/clock.ts';
 import type { BankRefusal, Exchange } from './bank.ts';
 import type { Deadline } from './deadline.ts';
 import { withinDeadline } from './deadline.ts';
-import { callHttp, errorName } from './http-call.ts';
-import type { HttpResult } from './http-call.ts';
+import { errorName } from './http-call.ts';
+import type { CallHttp, HttpResult } from './http-call.ts';
 import { parseJson } from './openbanking.messages.ts';
 
 export const TOKEN_PATH = '/oauth/2.0/token';
@@ -34,8 +34,9 @@ export interface Tokens {
 
 export interface TokenOptions {
   readonly urlOf: (path: string) => URL;
-  readonly credentials: () => Promise<Credentials>;
+  readonly credentials: (fresh: boolean) => Promise<Credentials>;
   readonly clock: Clock;
+  readonly callHttp: CallHttp;
 }
 
 /** `expires_in` is seconds; KFTC's own examples write it as a number and as digits. */
@@ -71,23 +72,47 @@ export function createTokens(options: TokenOptions): Tokens {
   };
 }
 
+type CredentialsResult = { readonly outcome: 'credentials'; readonly value: Credentials } | BankRefusal;
+
+/**
+ * Fetches a token. Credentials that the bank refuses are read again, once: they may have been rotated since. The same ones are not tried a second
+ * time, since a bank locks out who insists.
+ */
 async function fetchToken(options: TokenOptions, deadline: Deadline): Promise<TokenResult> {
-  const requestedAt = options.clock.now();
-  let credentials: Credentials;
+  const cached = await readCredentials(options, deadline, false);
+  if (cached.outcome === 'refused') return cached;
+  const first = await askForToken(options, deadline, cached.value);
+  if (first.outcome === 'token' || first.cause !== 'credentials') return first;
+  const fresh = await readCredentials(options, deadline, true);
+  if (fresh.outcome === 'refused') return first;
+  const { clientId, clientSecret } = fresh.value;
+  if (clientId === cached.value.clientId && clientSecret === cached.value.clientSecret) return first;
+  return await askForToken(options, deadline, fresh.value);
+}
+
+async function readCredentials(
+  options: TokenOptions,
+  deadline: Deadline,
+  fresh: boolean,
+): Promise<CredentialsResult> {
+  const failed = (error: string) =>
+    refusal('credentials', error, failedExchange(options.clock, deadline, error));
   try {
-    const read = await withinDeadline(deadline, options.credentials());
-    if (!read.done)
-      return refusal('credentials', 'timeout', failedExchange(options.clock, deadline, 'timeout'));
-    credentials = read.value;
+    const read = await withinDeadline(deadline, options.credentials(fresh));
+    return read.done ? { outcome: 'credentials', value: read.value } : failed('timeout');
   } catch (error) {
-    return refusal(
-      'credentials',
-      errorName(error),
-      failedExchange(options.clock, deadline, errorName(error)),
-    );
+    return failed(errorName(error));
   }
+}
+
+async function askForToken(
+  options: TokenOptions,
+  deadline: Deadline,
+  credentials: Credentials,
+): Promise<TokenResult> {
+  const requestedAt = options.clock.now();
   const startedMs = deadline.elapsedMs();
-  const result = await callHttp({
+  const result = await options.callHttp({
     url: options.urlOf(TOKEN_PATH),
     method: 'POST',
     headers: {

@@ -28,6 +28,8 @@ export interface CycleSettings {
   readonly collectionAccount: string;
   readonly payoutAccount: string;
   readonly organisationCode: string;
+  /** How the deployment names the database's cluster, where it does. */
+  readonly databaseCluster?: string | undefined;
   readonly cycleMs: number;
   /** The longest that the bank takes to execute, and then to show it, together: how long absence waits after a lease, ms. */
   readonly absenceWaitMs: number;

@@ -1,18 +1,19 @@
-import type { Kysely } from 'kysely';
 import { collect, rereadEarlier, type CollectOutcome } from '../deposits/collect.step.ts';
 import { book, type Booked } from '../deposits/book.step.ts';
 import { reconsiderReviews } from '../deposits/reconsider.step.ts';
 import type { ReviewReason } from '../deposits/match.ts';
+import { compareTouched, type Comparison } from '../ledger/compare.step.ts';
 import { reconcile, watchReconciliation, type AccountReconciliation } from '../ledger/reconcile.step.ts';
 import { seal } from '../ledger/seal.step.ts';
 import { expire } from '../orders/expire.step.ts';
 import { dispatch } from '../transfers/dispatch.step.ts';
 import { release } from '../transfers/release.step.ts';
 import { proofNeededSince, resolveUnknown } from '../transfers/resolve.step.ts';
-import { activeStops, raiseStop } from '../transfers/stops.repository.ts';
-import type { Database } from '../database.ts';
+import { noticeRestore } from '../transfers/restore.repository.ts';
+import { activeStops, isWhereItWas, raiseStop } from '../transfers/stops.repository.ts';
 import { accountsOf, type CycleContext } from './cycle-context.ts';
 import { fence, LeaseLost } from './lease.ts';
+import { readVitals, type Vitals } from './vitals.repository.ts';
 
 /** A part that failed. The others went on. */
 export interface StepFailure {
@@ -40,6 +41,12 @@ export interface CycleSummary {
   readonly unknown: number;
   readonly drift_won: string;
   readonly unexplained_rows: number;
+  /** Transfers that are paid by the books and that the statement does not show, longer than the bank takes to show them. */
+  readonly missing_withdrawals: number;
+  /** Places where orders, deposits and transfers differ from the ledger; null when the comparison was not done. */
+  readonly book_differences: number | null;
+  /** What is open now, and how long it has been; null when it could not be read. */
+  readonly vitals: Vitals | null;
   readonly sealed: number;
   readonly stops: readonly string[];
   readonly failures: readonly StepFailure[];
@@ -51,7 +58,7 @@ const COLLECT_LEAVES = 1 / 2;
 const REREAD_LEAVES = 1 / 4;
 
 /**
- * One cycle: collect → book (match, post, plan) → expire → release → dispatch → reread → resolve → reconcile → seal. Reading may use part of the
+ * One cycle: collect → book (match, post, plan) → expire → release → dispatch → reread → resolve → reconcile → compare → seal. Reading may use part of the
  * cycle's time only, so that what it brings is booked and paid in the same cycle. A step that fails is named in the summary, and the steps that can still work go on: a bank that is down stops no payout that is planned, a queue that is down stops no matching.
  *
  * @throws LeaseLost when another cycle has taken over.
@@ -71,6 +78,8 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
     }
   };
 
+  // Before anything is read: what the database knows so far tells to when it was set back.
+  await attempt('look whether this is a copy', async () => await haltWhereRestored(context), undefined);
   const accounts = accountsOf(context.settings);
   const collected = new Map<string, CollectOutcome>();
   const booked: Booked[] = [];
@@ -149,13 +158,24 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
     if (result !== undefined) reconciled.push(result);
   }
   await attempt('watch reconciliation', async () => await watchReconciliation(context, accounts), false);
+  const compared = await attempt<Comparison | undefined>(
+    'compare orders and ledger',
+    async () => await compareTouched(context),
+    undefined,
+  );
   const sealed = await attempt('seal', async () => await seal(context), 0);
   const stops = await attempt('stops', async () => await activeStops(context.db), []);
 
   const outOfTime =
     !context.hasTime() ||
     [...collected.values()].some((read) => read.outcome === 'out_of_time') ||
+    compared?.outcome === 'out_of_time' ||
     booked.some((rows) => !rows.whole);
+  const vitals = await attempt<Vitals | undefined>(
+    'vitals',
+    async () => await readVitals(context.db, context.now, context.token),
+    undefined,
+  );
   const byReason = sumReasons(booked);
   const sum = (of: (rows: Booked) => number) => booked.reduce((total, rows) => total + of(rows), 0);
   return {
@@ -178,16 +198,26 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
       failed: resolved?.failed ?? 0,
       absent: resolved?.absent ?? 0,
     },
-    unknown: await attempt('count unknown', async () => await countUnknown(context.db), 0),
+    unknown: vitals?.unknown ?? 0,
     drift_won: reconciled
       .reduce((total, one) => total + (one.drift < 0n ? -one.drift : one.drift), 0n)
       .toString(),
-    unexplained_rows: reconciled.reduce((total, one) => total + one.unexplainedRows, 0),
+    unexplained_rows: reconciled.reduce((total, one) => total + one.oneSided.unexplained_rows.count, 0),
+    missing_withdrawals: reconciled.reduce((total, one) => total + one.oneSided.missing_withdrawals.count, 0),
+    book_differences: compared?.outcome === 'compared' ? compared.differences.length : null,
+    vitals: vitals ?? null,
     sealed,
     stops,
     failures,
     ms: Math.round(performance.now() - began),
   };
+}
+
+/** A database that was restored or cloned reads and books, and pays nobody. */
+async function haltWhereRestored({ db, now, settings, log }: CycleContext): Promise<void> {
+  if (await isWhereItWas(db, settings.databaseCluster)) return;
+  if (await noticeRestore(db, settings.databaseCluster, 'cycle', now))
+    log.error('this database was restored or cloned: payouts are halted (docs/restore.md)');
 }
 
 function sumReasons(booked: readonly Booked[]): Partial<Record<ReviewReason, number>> {
@@ -199,15 +229,6 @@ function sumReasons(booked: readonly Booked[]): Partial<Record<ReviewReason, num
     }
   }
   return total;
-}
-
-async function countUnknown(db: Kysely<Database>): Promise<number> {
-  const { count } = await db
-    .selectFrom('transfer')
-    .select((eb) => eb.fn.countAll<bigint>().as('count'))
-    .where('state', '=', 'unknown')
-    .executeTakeFirstOrThrow();
-  return Number(count);
 }
 
 /** How long a pause lasts at least before the bank is tried with a transfer again, ms. */

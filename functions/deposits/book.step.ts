@@ -15,6 +15,7 @@ import type { BasisPoints } from '../shared/money.ts';
 import type { Trx } from '../shared/postgres.ts';
 import { insertTransfers, readOrdersPaidOut, readSellers } from '../transfers/plan.repository.ts';
 import { planTransfers } from '../transfers/plan.ts';
+import { noticeUnknownReference } from '../transfers/restore.repository.ts';
 import { haltOnDrift, raiseAlarm } from '../transfers/stops.repository.ts';
 import {
   advanceBooked,
@@ -272,16 +273,32 @@ async function bookOutgoing(
         postings.push(outgoingPosting(row, SUSPENSE, 'unexplained'));
         withdrawals.push({ row, state: 'unexplained', ledgerAccount: SUSPENSE });
         booked.unexplained += 1;
-        await haltOnDrift(
-          trx,
-          'unexplained_withdrawal',
-          `row ${row.rowId.toString()} took ${row.amount.toString()} won out, and neither a transfer nor a rule explains it`,
-          { rowId: row.rowId, amount: row.amount },
-          context.now,
-        );
+        await haltFor(trx, row, rowClass, context.now);
     }
   }
   return withdrawals;
+}
+
+/** Money has left and nothing says why: payouts halt, for drift, or for a restore where the reference is one that this database has forgotten. */
+async function haltFor(
+  trx: Trx<Database>,
+  { rowId, amount, text, occurredAt }: UnbookedRow,
+  rowClass: RowClass | undefined,
+  now: Date,
+): Promise<void> {
+  const what = `row ${rowId.toString()} took ${amount.toString()} won out`;
+  const epoch = rowClass?.class === 'unexplained' ? rowClass.unknownEpoch : undefined;
+  if (epoch === undefined) {
+    const reason = `${what}, and neither a transfer nor a rule explains it`;
+    await haltOnDrift(trx, 'unexplained_withdrawal', reason, { rowId, amount }, now);
+    return;
+  }
+  const reference = referenceIn(text);
+  const detail = { rowId, amount, reference };
+  const reason = `${what} under our reference ${reference ?? ''}, which no attempt has`;
+  if (await noticeUnknownReference(trx, { epoch, occurredAt }, now))
+    await raiseAlarm(trx, 'unknown_reference', { reason, ...detail }, now);
+  else await haltOnDrift(trx, 'unknown_reference', reason, detail, now);
 }
 
 function outgoingPosting(

@@ -1,4 +1,5 @@
 import type { Won } from '../shared/money.ts';
+import { epochOfReference } from '../transfers/attempt-id.ts';
 
 /** A statement row that is not booked yet. */
 export interface UnbookedRow {
@@ -52,7 +53,8 @@ export type RowClass =
   | { readonly class: 'withdrawal'; readonly attempt: KnownAttempt }
   | { readonly class: 'classified'; readonly ledgerAccount: string }
   | { readonly class: 'reversal'; readonly depositRowId: bigint }
-  | { readonly class: 'unexplained' };
+  /** `unknownEpoch` is that of a reference of ours which no attempt has. */
+  | { readonly class: 'unexplained'; readonly unknownEpoch?: number };
 
 /** Our reference as the bank prints it: `ST`, two characters of epoch, seven of sequence. */
 const REFERENCE = /ST[0-9A-Z]{9}/;
@@ -76,7 +78,8 @@ export function isReversalKind(kind: string): boolean {
 /**
  * Says what a row is, before any deposit is matched. Our own transfers come first: a bounced payout that was taken for a deposit would
  * pay a stranger's order, and a return wrongly seen would pay a seller again, so a return needs our reference and the exact amount. A row
- * that may be stored already neither brings a payout back nor takes a deposit away: a person decides.
+ * that may be stored already neither brings a payout back nor takes a deposit away: a person decides. Money that left under a reference of ours which no
+ * attempt has is what a restored database has forgotten: only a rule that names the very text explains it, none that takes all that goes out.
  */
 export function classifyRow(
   row: UnbookedRow,
@@ -103,9 +106,16 @@ export function classifyRow(
       if (undone) return { class: 'reversal', depositRowId: undone.rowId };
     }
   }
-  const rule = rules.find((candidate) => ruleFits(candidate, row));
+  const unknownEpoch =
+    row.direction === 'out' && attempt === undefined && reference !== undefined
+      ? epochOfReference(reference)
+      : undefined;
+  const rule = rules.find(
+    (candidate) => ruleFits(candidate, row) && (unknownEpoch === undefined || candidate.textEquals !== null),
+  );
   if (rule) return { class: 'classified', ledgerAccount: rule.ledgerAccount };
-  return row.direction === 'in' ? { class: 'deposit' } : { class: 'unexplained' };
+  if (row.direction === 'in') return { class: 'deposit' };
+  return unknownEpoch === undefined ? { class: 'unexplained' } : { class: 'unexplained', unknownEpoch };
 }
 
 function ruleFits(rule: ClassificationRule, row: UnbookedRow): boolean {

@@ -1,22 +1,32 @@
 import type { Transaction } from 'kysely';
 import type { Bank, BankRefusal, Exchange, StatementRow } from '../bank/bank.ts';
 import { journal } from '../bank/bank-message.repository.ts';
-import { kstDate, kstMidnight } from '../bank/kst.ts';
+import { kstDate } from '../bank/kst.ts';
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence } from '../cycle/lease.ts';
 import type { Database } from '../database.ts';
-import { halve, planRead, planReread, splitBefore, splitByDate, type Range } from './read-plan.ts';
+import {
+  halve,
+  planBeginning,
+  planRead,
+  planReread,
+  splitBefore,
+  splitByDate,
+  type Range,
+} from './read-plan.ts';
 import { identifyRows, type IdentifiedRead } from './row-identity.ts';
 import {
   advanceCursor,
+  beginCursor,
   endReading,
   endRereading,
+  findCursor,
   insertFreshRows,
   insertRead,
   keepRereading,
   readCursor,
   readKnownRows,
-  readOrBeginCursor,
+  readFirstOrderAt,
   type ReadCounts,
   type RereadProgress,
 } from './statement.repository.ts';
@@ -43,7 +53,8 @@ export async function collect(context: CycleContext, account: string): Promise<C
   const { db, now, token } = context;
   const cursor = await db.transaction().execute(async (trx) => {
     await fence(trx, token);
-    return await readOrBeginCursor(trx, account, kstMidnight(kstDate(now)));
+    const known = await findCursor(trx, account);
+    return known ?? (await beginCursor(trx, account, planBeginning(now, await readFirstOrderAt(trx))));
   });
   const range = planRead(cursor, now);
   if (range === undefined) return { outcome: 'complete', fresh: 0 };

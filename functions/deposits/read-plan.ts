@@ -12,6 +12,17 @@ export interface Range {
 }
 
 /**
+ * Where the reading of a new account begins: with the day of the first order, since its buyer may have paid before the first cycle ran, on the day before
+ * even; but no earlier than what is read again once a day.
+ */
+export function planBeginning(now: Date, firstOrderAt: Date | undefined): Date {
+  const first = firstOrderAt !== undefined && firstOrderAt < now ? firstOrderAt : now;
+  const earliest = kstMidnight(addDays(kstDate(now), 1 - REREAD_DAYS));
+  const begins = kstMidnight(kstDate(first));
+  return begins > earliest ? begins : earliest;
+}
+
+/**
  * What of an account is to be read now, in whole seconds up to the last one that is over: back over the overlap, or from where the last
  * reading broke off. That one had begun with the overlap: a slow bank that were asked for it each time might never come to what is new.
  *

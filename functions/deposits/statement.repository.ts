@@ -29,8 +29,17 @@ export interface RereadProgress extends ReadCounts {
   readonly beganAt: Date;
 }
 
-/** The account's cursor; an account that is new begins at `beginsAt`. */
-export async function readOrBeginCursor(
+/** From when the first order counts, while no account was read yet and so few orders can be there. */
+export async function readFirstOrderAt(trx: Transaction<Database>): Promise<Date | undefined> {
+  const first = await trx
+    .selectFrom('shop_order')
+    .select((eb) => eb.fn.min('opens_at').as('opens_at'))
+    .executeTakeFirst();
+  return first?.opens_at ?? undefined;
+}
+
+/** The cursor of an account that is new, which begins at `beginsAt`. */
+export async function beginCursor(
   trx: Transaction<Database>,
   account: string,
   beginsAt: Date,
@@ -43,12 +52,21 @@ export async function readOrBeginCursor(
   return await readCursor(trx, account);
 }
 
+/** @throws when the account was never read. */
 export async function readCursor(db: Kysely<Database>, account: string): Promise<Cursor> {
+  const cursor = await findCursor(db, account);
+  if (cursor === undefined)
+    throw new Error(`account ${account} has no cursor: collect begins one before anything else is done`);
+  return cursor;
+}
+
+export async function findCursor(db: Kysely<Database>, account: string): Promise<Cursor | undefined> {
   const row = await db
     .selectFrom('collect_cursor')
     .select(['begins_at', 'read_through', 'resume_at', 'reread_on', 'rereading'])
     .where('account', '=', account)
-    .executeTakeFirstOrThrow();
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
   return {
     beginsAt: row.begins_at,
     readThrough: row.read_through,

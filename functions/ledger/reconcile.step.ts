@@ -2,15 +2,24 @@ import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence } from '../cycle/lease.ts';
 import type { Database } from '../database.ts';
 import type { Trx } from '../shared/postgres.ts';
-import { activeStops, endPause, haltOnDrift, raiseAlarm, raiseStop } from '../transfers/stops.repository.ts';
+import { endPause, haltAndSayOnce, raiseAlarm, raiseStop } from '../transfers/stops.repository.ts';
 import { bankAccount } from './accounts.ts';
+import { balanceGaps } from './balance-gaps.ts';
 import { closingBalance } from './closing-balance.ts';
+import { NAMED_MAX } from './difference.ts';
 import { readBalances } from './ledger.repository.ts';
 import {
   insertReconciliation,
+  readDriftRows,
   readFigures,
-  readLastDrift,
+  readLastComplete,
+  readLastEvenMarks,
+  readOneSided,
   readReconciledSince,
+  type DriftSources,
+  type LastReconciliation,
+  type Named,
+  type OneSided,
 } from './reconcile.repository.ts';
 
 /** A transfer this young may be in the books and not on the statement yet, or the other way round, minutes. */
@@ -24,16 +33,14 @@ export interface AccountReconciliation {
   readonly expectedBalance: bigint;
   /** Statement less expected, won. */
   readonly drift: bigint;
-  /** Outgoing rows that nothing explains. */
-  readonly unexplainedRows: number;
-  /** Transfers paid longer ago than the bank takes to show them, that it does not show. */
-  readonly missingWithdrawals: number;
+  /** What stands on one side only, by its rows. */
+  readonly oneSided: OneSided;
 }
 
 /**
  * Compares an account's books with its statement, as of the last complete read. What is on its way may stand on either side: a transfer that
  * is booked as paid and not shown yet, one that is shown and whose outcome is still unknown, and rows that are not booked. A drift that
- * stands in two complete reads halts payouts. A read whose balances form no chain counts as incomplete, since a row that the bank shows late drifts
+ * stands in two complete reads halts payouts, and so does a transfer that is paid and that neither of them shows. A read whose balances form no chain counts as incomplete, since a row that the bank shows late drifts
  * until it is shown.
  *
  * @returns nothing while none of the account's rows is booked, for then its opening balance is not known. An account without a row counts from nothing.
@@ -43,57 +50,114 @@ export async function reconcile(
   account: string,
   complete: boolean,
 ): Promise<AccountReconciliation | undefined> {
-  const { db, now, token } = context;
-  return await db
+  const { db, now, token, log } = context;
+  const reconciled = await db
     .transaction()
     .setIsolationLevel('repeatable read')
     .execute(async (trx) => {
       await fence(trx, token);
-      const figures = await readFigures(trx, account, new Date(now.getTime() - YOUNG_MINUTES * 60_000));
+      const young = new Date(now.getTime() - YOUNG_MINUTES * 60_000);
+      const figures = await readFigures(trx, account, young);
       if (figures.lastRows.length > 0 && !figures.opened) return undefined;
-      const { paidNotShown, shownNotPaid, unbooked, unexplainedRows, missingWithdrawals } = figures;
+      const { paidNotShown, shownNotPaid, unbooked } = figures;
       const booked = (await readBalances(trx, [bankAccount(account)])).get(bankAccount(account)) ?? 0n;
       const statementBalance = closingBalance(figures.lastRows, figures.rowsBefore);
       const expectedBalance = booked + paidNotShown - shownNotPaid + unbooked;
       const drift = statementBalance - expectedBalance;
-      const result = {
-        account,
-        statementBalance,
-        expectedBalance,
-        drift,
-        unexplainedRows,
-        missingWithdrawals,
-      };
+      const oneSided = await readOneSided(trx, account, young);
+      const result = { account, statementBalance, expectedBalance, drift, oneSided };
       const sound = complete && figures.chainWhole;
-      if (sound && drift !== 0n) await haltIfItStands(trx, result, now);
+      const sources = drift === 0n ? undefined : await readSources(trx, account);
+      const halted = sound ? await haltIfItStands(trx, now, result, sources) : undefined;
       await insertReconciliation(trx, {
         ...result,
         cycleToken: token,
         at: now,
+        unexplainedRows: oneSided.unexplained_rows.count,
         complete: sound,
         detail: {
           booked: booked.toString(),
           paid_not_shown: paidNotShown.toString(),
-          shown_not_paid: shownNotPaid.toString(),
+          shown_not_paid_won: shownNotPaid.toString(),
           unbooked: unbooked.toString(),
-          missing_withdrawals: missingWithdrawals,
+          rows_through: figures.rowsThrough.toString(),
+          postings_through: figures.postingsThrough.toString(),
+          ...oneSided,
+          ...sources,
         },
       });
-      return result;
+      return { result, halted, sources };
     });
+  if (reconciled === undefined) return undefined;
+  const { result, halted, sources } = reconciled;
+  if (halted !== undefined) {
+    const { drift, oneSided } = result;
+    log.error('statement and books differ; payouts are halted', {
+      reason: halted,
+      drift: drift.toString(),
+      ...oneSided,
+      ...sources,
+    });
+  } else if (result.oneSided.unexplained_rows.count > 0) {
+    log.error('withdrawals that nothing explains', { unexplained_rows: result.oneSided.unexplained_rows });
+  }
+  return result;
 }
 
-/** Halts payouts when the complete reconciliation before this one did not add up either. A halt that stands already raises no second alarm. */
+/** Where a drift comes from, since the account last added up. */
+async function readSources(trx: Trx<Database>, account: string): Promise<DriftSources> {
+  const found = await readDriftRows(trx, account, await readLastEvenMarks(trx, account));
+  const gaps = balanceGaps(found.rows).map((gap) => ({
+    after_row: gap.afterRow.toString(),
+    before_row: gap.beforeRow.toString(),
+    won: gap.won.toString(),
+  }));
+  return {
+    rows_not_posted: found.rows_not_posted,
+    postings_without_row: found.postings_without_row,
+    balance_gaps: { count: gaps.length, first: gaps.slice(0, NAMED_MAX) },
+  };
+}
+
+/**
+ * Halts payouts when the complete reconciliation before this one did not add up either, or missed the withdrawal of the same transfer. What stands already
+ * raises no second alarm.
+ *
+ * @returns why payouts are halted; nothing when they are not.
+ */
 async function haltIfItStands(
   trx: Trx<Database>,
-  { account, drift, missingWithdrawals }: AccountReconciliation,
   now: Date,
-): Promise<void> {
-  const before = await readLastDrift(trx, account);
-  if (before === undefined || before === 0n) return;
-  if ((await activeStops(trx)).includes('halt_drift')) return;
-  const reason = `the statement differs from the books by ${drift.toString()} won, in two complete reads`;
-  await haltOnDrift(trx, 'drift', reason, { drift, missingWithdrawals }, now);
+  { account, drift, oneSided }: AccountReconciliation,
+  sources: DriftSources | undefined,
+): Promise<string | undefined> {
+  const missing = oneSided.missing_withdrawals;
+  if (drift === 0n && missing.count === 0) return undefined;
+  const before = await readLastComplete(trx, account);
+  const drifts = drift !== 0n && before !== undefined && before.drift !== 0n;
+  if (!drifts && !missedBefore(missing, before)) return undefined;
+  const parts = [
+    ...(drift === 0n ? [] : [`the statement differs from the books by ${drift.toString()} won`]),
+    ...(missing.count === 0
+      ? []
+      : [
+          `${missing.count} paid ${missing.count === 1 ? 'transfer is' : 'transfers are'} not on the statement (${listed(missing, 'transfer_id')})`,
+        ]),
+  ];
+  const reason = `${parts.join(', and ')}, in two complete reads`;
+  await haltAndSayOnce(trx, 'drift', reason, { drift, missing_withdrawals: missing, ...sources }, now);
+  return reason;
+}
+
+/** Whether a transfer whose withdrawal is missing was missed by the complete reconciliation before, too. */
+function missedBefore(missing: Named, before: LastReconciliation | undefined): boolean {
+  const known = new Set(before?.detail.missing_withdrawals?.first.map((one) => one['transfer_id']));
+  return missing.first.some((one) => known.has(one['transfer_id']));
+}
+
+function listed({ count, first }: Named, field: string): string {
+  const ids = first.map((one) => one[field]).join(', ');
+  return count > first.length ? `${ids} …` : ids;
 }
 
 /** Payouts pause when so many scheduled cycles have passed without a complete reconciliation. */

@@ -6,8 +6,9 @@ import {
   ResourceNotFoundException,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
+import { sql, type Kysely } from 'kysely';
 import { readEnvironment } from '../shared/environment.ts';
-import { loginShape, openDatabaseAs } from '../shared/postgres.ts';
+import { addressOf, loginShape, openDatabaseAs } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { createLogins, migrate, type MigrationOutcome } from './migrate.ts';
 
@@ -24,33 +25,32 @@ const secrets = createSecrets(env.SECRET_TTL_S, client);
  */
 export async function handler(): Promise<MigrationOutcome> {
   const master = await secrets.readFresh(env.DATABASE_MASTER_SECRET_ID, loginShape);
-  const address = {
-    host: env.DATABASE_HOST,
-    port: env.DATABASE_PORT,
-    database: env.DATABASE_NAME,
-    tls: env.DATABASE_TLS,
-  };
-  const db = openDatabaseAs<unknown>(address, master, 2);
+  const db = openDatabaseAs<unknown>(addressOf(env), master, 2);
   try {
-    const outcome = await migrate(db);
-    if (!(await hasValue(env.DATABASE_SECRET_ID))) {
-      const passwords = {
-        a: randomBytes(24).toString('base64url'),
-        b: randomBytes(24).toString('base64url'),
-      };
-      const [login] = await createLogins(db, passwords);
-      await client.send(
-        new PutSecretValueCommand({
-          SecretId: env.DATABASE_SECRET_ID,
-          SecretString: JSON.stringify({ username: login, password: passwords.a }),
-        }),
-      );
-    }
+    const outcome = await migrate(db, env.DATABASE_IDENTITY);
+    await db.connection().execute(writeFirstSecret);
     logger.info('migrated', { applied: outcome.applied });
     return outcome;
   } finally {
     await db.destroy();
   }
+}
+
+/** One at a time: of two runs at once, the one would set the passwords and the other write its own. The lock ends with the connection. */
+async function writeFirstSecret(db: Kysely<unknown>): Promise<void> {
+  await sql`select pg_advisory_lock(hashtext(${env.DATABASE_SECRET_ID}))`.execute(db);
+  if (await hasValue(env.DATABASE_SECRET_ID)) return;
+  const passwords = {
+    a: randomBytes(24).toString('base64url'),
+    b: randomBytes(24).toString('base64url'),
+  };
+  const [login] = await createLogins(db, passwords);
+  await client.send(
+    new PutSecretValueCommand({
+      SecretId: env.DATABASE_SECRET_ID,
+      SecretString: JSON.stringify({ username: login, password: passwords.a }),
+    }),
+  );
 }
 
 async function hasValue(secretId: string): Promise<boolean> {

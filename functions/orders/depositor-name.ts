@@ -47,26 +47,35 @@ export function numbersOf(stem: string): number {
 }
 
 /**
- * The name that a stem and a number, 0 to `numbersOf(stem) - 1`, make.
+ * The name that a stem and a number, 0 to `numbersOf(stem) - 1`, make. In a later life of the database, after a restore, the same digits get another check
+ * digit: so no name is given out twice though nobody knows any more which ones the minutes had given out that are lost. Ten lives differ, and the eleventh
+ * is as the first.
  *
  * @throws if the number is outside that range.
  */
-export function nameOf(stem: string, number: number): DepositorName {
+export function nameOf(stem: string, number: number, life = 0): DepositorName {
   if (!Number.isInteger(number) || number < 0 || number >= numbersOf(stem)) {
     throw new RangeError(`The stem ${stem} has no name with the number ${number}`);
   }
   const digits = String(number).padStart(freeDigitsOf(stem), '0');
-  return `${stem}${digits}${checkDigitOf(digits)}` as DepositorName;
+  return `${stem}${digits}${shifted(checkDigitOf(digits), life)}` as DepositorName;
+}
+
+function shifted(digit: string, by: number): string {
+  return ((((Number(digit) + by) % 10) + 10) % 10).toString();
 }
 
 /**
- * Whether this system could have issued a text as a depositor name. A text that fails it is surely mistyped, or a name that was
+ * Whether this system could have issued a text as a depositor name in a life of its database. A text that fails it is surely mistyped, or a name that was
  * issued elsewhere.
  */
-export function isIssuableForm(text: string): boolean {
+export function isIssuableForm(text: string, life = 0): boolean {
   if (!ISSUED_FORM.test(text) || charactersOf(text).length !== NAME_LENGTH) return false;
   const { letters, digits } = splitName(text);
-  return hasRightCheckDigit(digits) && charactersOf(letters).every(isTypeable) && !beginsWithBankPrefix(text);
+  const unshifted = digits.slice(0, -1) + shifted(digits.slice(-1), -life);
+  return (
+    hasRightCheckDigit(unshifted) && charactersOf(letters).every(isTypeable) && !beginsWithBankPrefix(text)
+  );
 }
 
 /**
@@ -75,13 +84,15 @@ export function isIssuableForm(text: string): boolean {
  * the same amount within a year); against an order placed at the same moment the database's unique constraint is the guard.
  *
  * @param chance answers a number from 0 up to 1, like `Math.random`.
+ * @param life how often the database was restored.
  */
 export function issueName(
   recipientName: string,
   taken: ReadonlySet<string>,
   chance: () => number,
+  life = 0,
 ): NameOutcome {
-  return pickName(recipientName, taken, chance, new Set());
+  return pickName(recipientName, taken, chance, life, new Set());
 }
 
 /**
@@ -93,10 +104,11 @@ export function issueNames(
   recipientNames: readonly string[],
   taken: Set<string>,
   chance: () => number,
+  life = 0,
 ): readonly NameOutcome[] {
   const fullStems = new Set<string>();
   return recipientNames.map((recipientName) => {
-    const picked = pickName(recipientName, taken, chance, fullStems);
+    const picked = pickName(recipientName, taken, chance, life, fullStems);
     if (picked.outcome === 'issued') taken.add(picked.name);
     return picked;
   });
@@ -107,11 +119,12 @@ function pickName(
   recipientName: string,
   taken: ReadonlySet<string>,
   chance: () => number,
+  life: number,
   fullStems: Set<string>,
 ): NameOutcome {
   for (const stem of stemsOf(recipientName)) {
     if (fullStems.has(stem)) continue;
-    const name = freeNameOf(stem, taken, chance);
+    const name = freeNameOf(stem, taken, chance, life);
     if (name !== undefined) return { outcome: 'issued', name };
     fullStems.add(stem);
   }
@@ -122,15 +135,16 @@ function freeNameOf(
   stem: string,
   taken: ReadonlySet<string>,
   chance: () => number,
+  life: number,
 ): DepositorName | undefined {
   const size = numbersOf(stem);
   for (let tries = 0; tries < RANDOM_TRIES; tries++) {
-    const name = nameOf(stem, below(size, chance));
+    const name = nameOf(stem, below(size, chance), life);
     if (!taken.has(name)) return name;
   }
   const start = below(size, chance);
   for (let step = 0; step < size; step++) {
-    const name = nameOf(stem, (start + step) % size);
+    const name = nameOf(stem, (start + step) % size, life);
     if (!taken.has(name)) return name;
   }
   return undefined;

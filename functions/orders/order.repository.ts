@@ -88,10 +88,15 @@ async function named(
     trx,
   );
   const taken = new Set(rows.map((row) => row.depositor_name));
+  const { id_epoch: life } = await trx
+    .selectFrom('installation')
+    .select('id_epoch')
+    .executeTakeFirstOrThrow(() => new Error('the installation row is missing; run the migration function'));
   const names = issueNames(
     orders.map((order) => order.recipientName),
     taken,
     chance,
+    life,
   );
   return orders.map((order, index) => {
     const issued = names[index];

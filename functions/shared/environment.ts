@@ -6,13 +6,22 @@ const seconds = (fallback: number) => z.coerce.number().int().positive().default
  * Every variable that a function reads, described once: the local system and the Pulumi program both take the names from here, so that
  * none can be missing in one of them. Values are names and numbers; secrets are only ever named (`…_SECRET_ID`), never held.
  */
+const identity = {
+  /**
+   * The cluster's resource id, which no other cluster ever has, also not a restored one that was given its name. Without it the database's own system
+   * identifier tells clusters apart. Set for the first time on a database in use, it halts payouts once (docs/restore.md).
+   */
+  DATABASE_IDENTITY: z.string().min(1).optional(),
+};
+
 const database = {
+  ...identity,
   DATABASE_HOST: z.string().min(1),
   DATABASE_PORT: z.coerce.number().int().min(1).max(65_535).default(5432),
   DATABASE_NAME: z.string().min(1),
   /** `verify` demands TLS and a certificate of a known authority; `off` is for 127.0.0.1. */
   DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
-  /** JSON `{username, password}` of the application's login. */
+  /** JSON `{username, password}` of the application's login: written once by the migration function, then by rotations. */
   DATABASE_SECRET_ID: z.string().min(1),
   /** How long a secret's value is kept before it is fetched again, seconds. */
   SECRET_TTL_S: seconds(300),
@@ -57,16 +66,12 @@ const settlement = z.object({
   BANK_PROCESSING_MINUTES: seconds(10),
 });
 
-const migration = z.object({
-  DATABASE_HOST: z.string().min(1),
-  DATABASE_PORT: z.coerce.number().int().min(1).max(65_535).default(5432),
-  DATABASE_NAME: z.string().min(1),
-  DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
-  /** JSON `{username, password}` of the login that owns the schema. */
+/** What acts as the login that owns the schema: the migration function, and the rotation of the application's login. */
+const owner = z.object({
+  ...identity,
+  ...database,
+  /** JSON `{username, password}` of that login. */
   DATABASE_MASTER_SECRET_ID: z.string().min(1),
-  /** The application's secret, written once when it has no value yet. */
-  DATABASE_SECRET_ID: z.string().min(1),
-  SECRET_TTL_S: seconds(300),
 });
 
 const api = z.object({
@@ -79,12 +84,27 @@ const api = z.object({
   API_REQUESTS_PER_MINUTE: seconds(600),
 });
 
-export const environments = { matcher, settlement, migration, api } as const;
+const verification = z.object({
+  ...database,
+  /** The bucket, with object lock, in which each day's head of the ledger is kept where the database's owner cannot rewrite it. */
+  HEAD_BUCKET: z.string().min(1).optional(),
+  /** A folder that stands in for the bucket on one machine. With neither, heads are kept in the database only. */
+  HEAD_FOLDER: z.string().min(1).optional(),
+});
+
+export const environments = {
+  matcher,
+  settlement,
+  verification,
+  api,
+  migration: owner,
+  rotation: owner,
+} as const;
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;
-export type MigrationEnvironment = z.infer<typeof migration>;
 export type ApiEnvironment = z.infer<typeof api>;
+export type OwnerEnvironment = z.infer<typeof owner>;
 export type BankEnvironment = Pick<SettlementEnvironment, keyof typeof bank>;
 export type DatabaseEnvironment = Pick<SettlementEnvironment, keyof typeof database>;
 

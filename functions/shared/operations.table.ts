@@ -49,9 +49,25 @@ export interface AuditTable {
 
 export interface InstallationTable {
   only_row: Generated<boolean>;
-  /** Which cluster this database ran on last. */
+  /** Which database this was when it was last known to be the only one (shared/database-identity.ts). */
   database_identity: string;
   /** Raised by a restore, so that no bank id is ever used twice. 0 to 1,295: two characters in base 36. */
   id_epoch: number;
+  /** Numbers of bank ids count from here: a restore sets it by the clock, so that two lives of one backup use different numbers, too. */
+  bank_ids_from: Generated<bigint>;
   installed_at: Date;
+}
+
+/** That the database was found to be a copy, or set back. Payouts stand still until people have resumed them. */
+export interface DatabaseRestoreTable {
+  restore_id: Generated<bigint>;
+  noticed_at: Date;
+  noticed_by: 'claim' | 'cycle' | 'statement';
+  identity_before: string;
+  identity_seen: string;
+  /** The epoch of the bank ids that are given out from now on. */
+  id_epoch: number;
+  /** The last that the database knows to have happened: it was set back to this instant, or to a later one. */
+  known_until: Date;
+  resumed_at: Date | null;
 }

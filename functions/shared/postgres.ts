@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { Kysely, PostgresDialect, sql, type PostgresPool, type RawBuilder, type Transaction } from 'kysely';
 import pg from 'pg';
 import { z } from 'zod';
@@ -40,6 +41,12 @@ const types: pg.CustomTypesConfig = {
   },
 };
 
+/**
+ * How long the database may say nothing before the connection is taken for dead, ms: a little longer than a statement may take there (30 s). After a
+ * failover nobody may be left to end a connection, and without an end of its own a function would wait on it to its limit.
+ */
+const SILENT_MS_MAX = 35_000;
+
 /** SQLSTATE of a refused password: the secret was rotated since it was read. */
 const INVALID_PASSWORD = '28P01';
 
@@ -66,6 +73,35 @@ function certificateAuthority(): { ca?: string } {
   return file === undefined || file === '' ? {} : { ca: readFileSync(file, 'utf8') };
 }
 
+/** The connections of one login. */
+interface Generation {
+  readonly login: Login;
+  readonly pool: pg.Pool;
+  /** So many ask it for a connection at this moment: it must not end before they have one. */
+  asking: number;
+  /** Set once another login has taken its place: called when nobody asks any more. */
+  unasked?: () => void;
+}
+
+/** A connection whose socket is at hand: the driver's own time limit fails a query and leaves the dead connection in the pool. */
+class WatchedClient extends pg.Client {
+  readonly #socket: Socket;
+
+  constructor(config?: pg.ClientConfig) {
+    const socket = new Socket();
+    // The pool hides the password from a copy of its options.
+    super({ ...config, password: config?.password, stream: () => socket });
+    this.#socket = socket;
+  }
+
+  /** Ends the connection when nothing has come or gone for so long: what is under way fails, and the pool forgets it. */
+  endWhenSilent(ms: number): void {
+    this.#socket.setTimeout(ms, () =>
+      this.#socket.destroy(new Error(`connection lost: the database said nothing for ${ms} ms`)),
+    );
+  }
+}
+
 /**
  * Connections whose login comes from Secrets Manager. When the secret's value has changed, new connections use the new login and the
  * old ones end as they are returned; when a password is refused, the secret is fetched again, once. So a rotation fails nobody.
@@ -76,44 +112,72 @@ export class RotatingPool implements PostgresPool {
   readonly #address: PostgresAddress;
   readonly #readLogin: (fresh: boolean) => Promise<Login>;
   readonly #max: number;
-  #current: { login: Login; pool: pg.Pool } | undefined;
+  readonly #silentMsMax: number;
+  #current: Generation | undefined;
   readonly #ending = new Set<Promise<void>>();
 
-  constructor(address: PostgresAddress, readLogin: (fresh: boolean) => Promise<Login>, max: number) {
+  /** @param silentMsMax a connection that stands and on which nothing is heard for so long is ended, ms. */
+  constructor(
+    address: PostgresAddress,
+    readLogin: (fresh: boolean) => Promise<Login>,
+    max: number,
+    silentMsMax = SILENT_MS_MAX,
+  ) {
     this.#address = address;
     this.#readLogin = readLogin;
     this.#max = max;
+    this.#silentMsMax = silentMsMax;
   }
 
   async connect(): Promise<pg.PoolClient> {
-    const pool = this.#poolFor(await this.#readLogin(false));
+    const cached = await this.#readLogin(false);
     try {
-      return await pool.connect();
+      return await this.#connectAs(cached);
     } catch (error) {
       if ((error as { code?: string }).code !== INVALID_PASSWORD) throw error;
-      return await this.#poolFor(await this.#readLogin(true)).connect();
+      return await this.#connectAs(await this.#readLogin(true));
     }
   }
 
   async end(): Promise<void> {
-    const pool = this.#current?.pool;
+    const current = this.#current;
     this.#current = undefined;
-    await Promise.all([pool?.end(), ...this.#ending]);
+    await Promise.all([current?.pool.end(), ...this.#ending]);
   }
 
-  #poolFor(login: Login): pg.Pool {
+  async #connectAs(login: Login): Promise<pg.PoolClient> {
+    const generation = this.#generationOf(login);
+    generation.asking += 1;
+    try {
+      return await generation.pool.connect();
+    } finally {
+      generation.asking -= 1;
+      if (generation.asking === 0) generation.unasked?.();
+    }
+  }
+
+  #generationOf(login: Login): Generation {
     const current = this.#current;
-    if (current && current.login.username === login.username && current.login.password === login.password)
-      return current.pool;
+    if (current?.login.username === login.username && current.login.password === login.password)
+      return current;
     if (current) {
-      const ending = current.pool.end().finally(() => this.#ending.delete(ending));
+      const ending = endWhenUnasked(current).finally(() => this.#ending.delete(ending));
       this.#ending.add(ending);
     }
-    const pool = new pg.Pool(poolOptions(this.#address, login, this.#max));
+    const pool = new pg.Pool({ ...poolOptions(this.#address, login, this.#max), Client: WatchedClient });
     surviveBrokenConnections(pool);
-    this.#current = { login, pool };
-    return pool;
+    // Not before: a database that wakes up from a pause is silent for longer.
+    pool.on('connect', (client) => {
+      if (client instanceof WatchedClient) client.endWhenSilent(this.#silentMsMax);
+    });
+    return (this.#current = { login, pool, asking: 0 });
   }
+}
+
+/** Who waits for a connection of a pool that ends would wait until the time for connecting is over, in vain. */
+async function endWhenUnasked(generation: Generation): Promise<void> {
+  if (generation.asking > 0) await new Promise<void>((resolve) => (generation.unasked = resolve));
+  await generation.pool.end();
 }
 
 /**
@@ -125,20 +189,28 @@ function surviveBrokenConnections(pool: pg.Pool): void {
   pool.on('connect', (client) => client.on('error', () => undefined));
 }
 
-/** Opens the database as the application, by the login in its secret. */
-export function openDatabase<Tables>(env: DatabaseEnvironment, secrets: Secrets, max = 2): Kysely<Tables> {
-  const address = {
+export function addressOf(env: Omit<DatabaseEnvironment, 'DATABASE_SECRET_ID'>): PostgresAddress {
+  return {
     host: env.DATABASE_HOST,
     port: env.DATABASE_PORT,
     database: env.DATABASE_NAME,
     tls: env.DATABASE_TLS,
   };
+}
+
+/** Opens the database by the login in the secret that the environment names: the application's. `silentMsMax` is `RotatingPool`'s. */
+export function openDatabase<Tables>(
+  env: DatabaseEnvironment,
+  secrets: Secrets,
+  max = 2,
+  silentMsMax = SILENT_MS_MAX,
+): Kysely<Tables> {
   const readLogin = (fresh: boolean) =>
     fresh
       ? secrets.readFresh(env.DATABASE_SECRET_ID, loginShape)
       : secrets.read(env.DATABASE_SECRET_ID, loginShape);
   return new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool: new RotatingPool(address, readLogin, max) }),
+    dialect: new PostgresDialect({ pool: new RotatingPool(addressOf(env), readLogin, max, silentMsMax) }),
   });
 }
 

@@ -32,8 +32,16 @@ export function createSecrets(ttlS: number, client = new SecretsManagerClient({}
   };
 }
 
-/** Says which fields are wrong, and never what they hold. */
-function parseSecret<Shape extends z.ZodType>(secretId: string, text: string, shape: Shape): z.infer<Shape> {
+/**
+ * Reads a secret's text.
+ *
+ * @throws an error that says which fields are wrong, and never what they hold.
+ */
+export function parseSecret<Shape extends z.ZodType>(
+  secretId: string,
+  text: string,
+  shape: Shape,
+): z.infer<Shape> {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -87,11 +87,11 @@ export async function openAttempt(
       .execute();
     return { attemptId: last.attempt_id, bankTranId: last.bank_tran_id, reference: last.reference };
   }
-  const { rows } = await sql<{ sequence: bigint; id_epoch: number }>`
-    select nextval('bank_id_sequence') as sequence, id_epoch from installation`.execute(trx);
+  const { rows } = await sql<{ number: bigint; id_epoch: number }>`
+    select bank_ids_from + nextval('bank_id_sequence') as number, id_epoch from installation`.execute(trx);
   const [next] = rows;
   if (next === undefined) throw new Error('the installation row is missing; run the migration function');
-  const ids = attemptIds(own.organisationCode, next.id_epoch, next.sequence);
+  const ids = attemptIds(own.organisationCode, next.id_epoch, next.number);
   const inserted = await trx
     .insertInto('transfer_attempt')
     .values({

@@ -3,9 +3,10 @@ import { journal } from '../bank/bank-message.repository.ts';
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
 import { holdPosting, type PostedTransfer } from '../ledger/postings.ts';
-import type { Vault } from '../shared/encryption.ts';
+import { UnknownDataKey, type Vault } from '../shared/encryption.ts';
 import { won } from '../shared/money.ts';
 import { holdUnsendable, openAttempt, stateOf, takeQueued, type OpenAttempt } from './claim.repository.ts';
+import { noticeRestore } from './restore.repository.ts';
 import { activeStopsLocked, raiseAlarm } from './stops.repository.ts';
 import type { StopName, Transfer, TransferState } from './transfer.table.ts';
 
@@ -18,6 +19,8 @@ export interface ClaimContext {
   readonly vault: Vault;
   readonly payoutAccount: string;
   readonly organisationCode: string;
+  /** How the deployment names the database's cluster, where it does. */
+  readonly databaseCluster?: string | undefined;
 }
 
 /** A transfer that this worker alone may send now, with its attempt committed and its message stored. */
@@ -34,6 +37,11 @@ export type ClaimOutcome =
   | { readonly outcome: 'unsendable'; readonly reason: string }
   | { readonly outcome: 'not_claimable'; readonly state: TransferState | 'missing' };
 
+/** The database finds itself a copy of the one that it remembers to be: nothing is claimed in it. */
+interface Restored {
+  readonly outcome: 'restored';
+}
+
 /** No message can be built of a transfer, now or ever again, until somebody has mended what it says. */
 class Unsendable extends Error {
   override readonly name = 'Unsendable';
@@ -41,11 +49,15 @@ class Unsendable extends Error {
 
 /**
  * Claims a queued transfer: token, attempt, held amount and stored message commit together, before the bank hears of anything. Whoever comes
- * second finds another state than `queued`. One of which no message can be built is held for a person: its message would come back for ever.
+ * second finds another state than `queued`. One of which no message can be built is held for a person: its message would come back for ever. In a database
+ * that was restored or cloned nothing is claimed, from the first claim on: it halts.
  */
 export async function claim(context: ClaimContext, transferId: bigint, now: Date): Promise<ClaimOutcome> {
   try {
-    return await claimQueued(context, transferId, now);
+    const outcome = await claimWithKeys(context, transferId, now);
+    if (outcome.outcome !== 'restored') return outcome;
+    await noticeRestore(context.db, context.databaseCluster, 'claim', now);
+    return { outcome: 'stopped', stops: ['halt_restore'] };
   } catch (error) {
     if (!(error instanceof Unsendable)) throw error;
     const reason = String(error.cause);
@@ -57,9 +69,32 @@ export async function claim(context: ClaimContext, transferId: bigint, now: Date
   }
 }
 
-async function claimQueued(context: ClaimContext, transferId: bigint, now: Date): Promise<ClaimOutcome> {
+/**
+ * Another function may have written the destination with a data key that is newer than the keys read here. They are read again outside the transaction, which is
+ * not to wait for anybody else; a key that is in none is for a person.
+ */
+async function claimWithKeys(
+  context: ClaimContext,
+  transferId: bigint,
+  now: Date,
+): Promise<ClaimOutcome | Restored> {
+  try {
+    return await claimQueued(context, transferId, now);
+  } catch (error) {
+    const cause = error instanceof Unsendable ? error.cause : undefined;
+    if (!(cause instanceof UnknownDataKey) || !(await context.vault.learn(cause.keyId))) throw error;
+    return await claimQueued(context, transferId, now);
+  }
+}
+
+async function claimQueued(
+  context: ClaimContext,
+  transferId: bigint,
+  now: Date,
+): Promise<ClaimOutcome | Restored> {
   return await context.db.transaction().execute(async (trx) => {
-    const stops = await activeStopsLocked(trx);
+    const { stops, isWhereItWas } = await activeStopsLocked(trx, context.databaseCluster);
+    if (!isWhereItWas) return { outcome: 'restored' };
     if (stops.length > 0) return { outcome: 'stopped', stops };
     const leaseEndsAt = new Date(now.getTime() + LEASE_MS);
     const transfer = await takeQueued(trx, transferId, leaseEndsAt);

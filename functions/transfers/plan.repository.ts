@@ -6,7 +6,10 @@ import { assertRows, recordset } from '../shared/postgres.ts';
 import type { PayableSeller, PlannedTransfer } from './plan.ts';
 import type { Transfer } from './transfer.table.ts';
 
-/** What planning needs to know of sellers: rates, limits, whether an account is approved, what was planned today, and who may owe. */
+/**
+ * What planning needs to know of sellers: rates, limits, whether an account is approved, what was planned today, and who may owe. While a restored
+ * database is halted each order gets a transfer of its own: what was paid in the life that it forgot can then be told apart, however it was grouped there.
+ */
 export async function readSellers(
   trx: Transaction<Database>,
   sellerIds: readonly string[],
@@ -24,7 +27,8 @@ export async function readSellers(
     has_account: boolean;
     planned_today: bigint;
   }>`
-    select s.seller_id, s.fee_bp, s.payout_grouping, s.transfer_limit_won, s.daily_limit_won, s.may_owe,
+    select s.seller_id, s.fee_bp, case when (select active from payout_stop where name = 'halt_restore') then 'order' else s.payout_grouping end as payout_grouping,
+      s.transfer_limit_won, s.daily_limit_won, s.may_owe,
       exists (select from payout_account p where p.seller_id = s.seller_id and p.state = 'approved') as has_account,
       case when s.daily_limit_won is null then 0 else (
         select coalesce(sum(t.amount), 0)::bigint from transfer t
@@ -69,7 +73,8 @@ const TRANSFER_COLUMNS =
 
 /**
  * Writes planned transfers with their orders and a snapshot of where they pay to. The planned row is the outbox: dispatch finds it, whatever
- * becomes of this process. A seller whose account was retired since it was read has its transfers held for approval.
+ * becomes of this process. A seller whose account was retired since it was read has its transfers held for approval. One that may have been paid before a
+ * restore is held, too: people have given up a row of its amount that left after its deposit had come.
  *
  * @throws when a transfer was not written as planned: its orders must not be joined to another's amount.
  */
@@ -96,7 +101,16 @@ export async function insertTransfers(
       case when h.held_reason is null then 'planned' else 'held' end, h.held_reason, r.retry_of, ${now}, r.deposited_at
     from ${recordset('r', TRANSFER_COLUMNS, rows)}
     left join payout_account p on p.seller_id = r.seller_id and p.state = 'approved'
-    cross join lateral (select case when p.payout_account_id is null then 'approval' else r.held_reason end as held_reason) h
+    cross join lateral (
+      select case
+        when p.payout_account_id is null then 'approval'
+        when r.held_reason is null and exists (
+          select from withdrawal w
+          where w.state = 'classified' and w.ledger_account = 'suspense' and w.amount = r.amount and w.occurred_at >= r.deposited_at
+        ) then 'restore'
+        else r.held_reason
+      end as held_reason
+    ) h
     order by r.n
     returning transfer_id, seller_id, amount, fee`.execute(trx);
   assertRows('transfers planned', inserted.length, planned.length);

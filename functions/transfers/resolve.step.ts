@@ -6,6 +6,7 @@ import { won } from '../shared/money.ts';
 import { keepEvidence, recordProvenEnd, recordSuccess, type Evidence } from './outcome.repository.ts';
 import { oldestUnproven, readUnknown, takeOverdue, type UnknownAttempt } from './resolve.repository.ts';
 import { resolve as resolution } from './resolution.ts';
+import { dayBefore, readOpenRestore } from './restore.repository.ts';
 
 /** KFTC's result inquiry takes at most 25 transfers in one call. */
 const INQUIRIES = 25;
@@ -162,10 +163,17 @@ function evidenceOf(
   };
 }
 
-/** The oldest KST date over which a statement must be read now, so that an unknown transfer's absence can be proven. */
+/**
+ * The oldest KST date over which a statement must be read now, so that an unknown transfer's absence can be proven, or that nothing is missed which a
+ * restored database has forgotten.
+ */
 export async function proofNeededSince(
   { db, now, settings }: CycleContext,
   account: string,
 ): Promise<string | undefined> {
-  return await oldestUnproven(db, account, new Date(now.getTime() - settings.absenceWaitMs));
+  const unproven = await oldestUnproven(db, account, new Date(now.getTime() - settings.absenceWaitMs));
+  const restore = await readOpenRestore(db);
+  if (restore === undefined) return unproven;
+  const since = dayBefore(restore.knownUntil);
+  return unproven === undefined || since < unproven ? since : unproven;
 }

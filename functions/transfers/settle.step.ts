@@ -28,6 +28,14 @@ const PAUSE_MS = 10 * 60_000;
 export interface SettleContext extends ClaimContext {
   readonly bank: Pick<Bank, 'prepareTransfer' | 'sendTransfer'>;
   readonly clock: Clock;
+  /** Told of each claim before the bank is: a log outlives a database that is lost, and then tells which transfer a reference paid. */
+  readonly onClaimed?: (claimed: ClaimedTransfer) => void;
+}
+
+export interface ClaimedTransfer {
+  readonly transferId: string;
+  readonly sellerId: string | null;
+  readonly bankTranId: string;
 }
 
 /** What became of one message from the queue. Every one of these is final for the message: the row goes on from here. */
@@ -45,18 +53,21 @@ export type SettleOutcome =
  * @throws only when the infrastructure is broken (no database, no secret): then the queue retries the message.
  */
 export async function settle(context: SettleContext, transferId: bigint): Promise<SettleOutcome> {
-  const began = performance.now();
+  const began = context.clock.monotonicMs();
   const claimed = await claim(context, transferId, context.clock.now());
   if (claimed.outcome !== 'claimed') return claimed;
   const { claim: own } = claimed;
+  const { bankTranId } = own.prepared;
+  context.onClaimed?.({ transferId: transferId.toString(), sellerId: own.posted.sellerId, bankTranId });
   const mayStillWrite = () =>
-    performance.now() - began < WRITE_WITHIN_MS &&
+    context.clock.monotonicMs() - began < WRITE_WITHIN_MS &&
     context.clock.now().getTime() - own.claimedAt.getTime() < WRITE_WITHIN_MS;
   const sent = await context.bank.sendTransfer(own.prepared, mayStillWrite);
   try {
     return await record(context, own, sent);
   } catch (error) {
-    if (!isConnectionLost(error) || performance.now() - began >= RECORD_AGAIN_WITHIN_MS) throw error;
+    if (!isConnectionLost(error) || context.clock.monotonicMs() - began >= RECORD_AGAIN_WITHIN_MS)
+      throw error;
     // Harmless if the first has committed all the same: it is fenced by the claim's token, and a success is known once.
     return await record(context, own, sent);
   }

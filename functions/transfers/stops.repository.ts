@@ -1,15 +1,38 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
+import { databaseIdentity } from '../shared/database-identity.ts';
 import { jsonOf } from '../shared/json.ts';
 import type { StopName } from './transfer.table.ts';
 
 /**
  * Reads, inside the claiming transaction, what stops payouts, and share-locks those rows until it commits. Raising a stop updates its
- * row and so waits for claims under way: no claim begins after a stop has committed. A plain read would let one through.
+ * row and so waits for claims under way: no claim begins after a stop has committed. A plain read would let one through. The same statement says
+ * whether the database is the one that it remembers to be: a copy must claim nothing before anybody has looked.
  */
-export async function activeStopsLocked(trx: Transaction<Database>): Promise<StopName[]> {
-  const rows = await trx.selectFrom('payout_stop').select(['name', 'active']).forShare().execute();
-  return rows.filter((row) => row.active).map((row) => row.name);
+export async function activeStopsLocked(
+  trx: Transaction<Database>,
+  cluster: string | undefined,
+): Promise<{ readonly stops: StopName[]; readonly isWhereItWas: boolean }> {
+  const rows = await trx
+    .selectFrom('payout_stop')
+    .select(['name', 'active', remembersItself(cluster).as('is_where_it_was')])
+    .forShare('payout_stop')
+    .execute();
+  return {
+    stops: rows.filter((row) => row.active).map((row) => row.name),
+    isWhereItWas: rows.length > 0 && rows.every((row) => row.is_where_it_was),
+  };
+}
+
+/** Whether this database is the one that it remembers to be, for a step that looks before it does anything. */
+export async function isWhereItWas(db: Kysely<Database>, cluster: string | undefined): Promise<boolean> {
+  const { rows } = await sql<{ same: boolean }>`select ${remembersItself(cluster)} as same`.execute(db);
+  return rows[0]?.same === true;
+}
+
+/** False, too, when nothing is remembered. */
+function remembersItself(cluster: string | undefined) {
+  return sql<boolean>`((select database_identity from installation) is not distinct from ${databaseIdentity(cluster)})`;
 }
 
 /** What stops payouts right now, for steps that only want to save themselves work. */
@@ -71,6 +94,29 @@ export async function haltOnDrift(
 ): Promise<void> {
   await raiseStop(trx, { name: 'halt_drift', reason, by: 'system', at });
   await raiseAlarm(trx, alarm, { reason, ...detail }, at);
+}
+
+/**
+ * Halts payouts for something that is looked at again and again, and leaves an alarm when the halt is new or when the last alarm of that name said
+ * something else: what stands raises no second alarm.
+ */
+export async function haltAndSayOnce(
+  trx: Transaction<Database>,
+  alarm: string,
+  reason: string,
+  detail: object,
+  at: Date,
+): Promise<void> {
+  const raised = await raiseStop(trx, { name: 'halt_drift', reason, by: 'system', at });
+  const json = jsonOf({ reason, ...detail });
+  const said = await trx
+    .selectFrom('alarm')
+    .select(sql<boolean>`detail = ${json}::jsonb`.as('same'))
+    .where('name', '=', alarm)
+    .orderBy('alarm_id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (raised || said?.same !== true) await raiseAlarm(trx, alarm, { reason, ...detail }, at);
 }
 
 export async function raiseAlarm(

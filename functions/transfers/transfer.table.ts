@@ -5,10 +5,10 @@ export type TransferState =
   'planned' | 'queued' | 'sending' | 'succeeded' | 'failed' | 'unknown' | 'held' | 'cancelled' | 'returned';
 
 /**
- * What a held transfer waits for: a person who looks at its limit, an approved account, a debt to be made up, a person after too many attempts, or a
- * person who mends what no bank message could be built of.
+ * What a held transfer waits for: a person who looks at its limit, an approved account, a debt to be made up, a person after too many attempts, a
+ * person who mends what no bank message could be built of, or one who looks whether it was paid before a restore.
  */
-export type HeldReason = 'limit' | 'approval' | 'seller_debt' | 'attempts' | 'unsendable';
+export type HeldReason = 'limit' | 'approval' | 'seller_debt' | 'attempts' | 'unsendable' | 'restore';
 
 /** An intent to pay, unique for what it pays. The row, not the queue's message, decides what is done. */
 export interface TransferTable {
@@ -106,7 +106,13 @@ export interface BankMessageTable {
 }
 
 export type StopName =
-  'halt_person' | 'halt_drift' | 'pause_funds' | 'pause_limit' | 'pause_maintenance' | 'pause_reconciliation';
+  | 'halt_person'
+  | 'halt_drift'
+  | 'halt_restore'
+  | 'pause_funds'
+  | 'pause_limit'
+  | 'pause_maintenance'
+  | 'pause_reconciliation';
 
 /** While one is active no transfer is claimed. */
 export interface PayoutStopTable {

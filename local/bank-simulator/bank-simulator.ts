@@ -10,7 +10,7 @@ import { openJournal } from './journal.ts';
 import { SimulatedBank } from './simulated-bank.ts';
 import type { Deposit } from './simulated-bank.ts';
 import { createTokenDesk } from './token-desk.ts';
-import { createWire } from './wire.ts';
+import { createWire, TRANSFER_PATH } from './wire.ts';
 import type { WireRequest } from './wire.ts';
 
 export interface BankSimulatorOptions {
@@ -34,6 +34,8 @@ export interface BankSimulatorOptions {
   readonly postingLagMsMax?: number;
   /** How long the money of a returned transfer stays away. */
   readonly returnAfterMs?: number;
+  /** The longest time that a transfer is in progress, where the bank executes late. */
+  readonly processingMsMax?: number;
   readonly tokenLifeSeconds?: number;
 }
 
@@ -54,11 +56,27 @@ export interface BankSimulator {
   faultCounts(): FaultCounts;
   /** Ends every token at once. */
   revokeTokens(): void;
+  /** Takes another client secret beside those it takes already. */
+  addClientSecret(clientSecret: string): void;
+  /** Refuses a client secret from now on. */
+  endClientSecret(clientSecret: string): void;
+  /** Moves money for this pass phrase alone from now on. */
+  changePassPhrase(passPhrase: string): void;
+  /** From now on transfers are executed as ever and their answers held back, until they are let go: nobody outside can know what became of them. */
+  holdTransferAnswers(): HeldAnswers;
   /** Cuts every connection and closes the port. */
   stop(): Promise<void>;
 }
 
 export type StatementFileRow = Omit<SimulatedRow, 'visibleAt'>;
+
+/** Answers to transfers that the bank has executed, or refused, and not given yet. */
+export interface HeldAnswers {
+  /** How many callers wait. Who hangs up is counted, too: the bank has done what it was asked. */
+  count(): number;
+  /** Lets all of them go, and holds back no more: whole, or half of each and then the connection breaks. */
+  letGo(how: 'whole' | 'cut'): void;
+}
 
 const REQUEST_BYTES_MAX = 1_000_000;
 const FIVE_MINUTES_MS = 300_000;
@@ -67,17 +85,24 @@ const ONE_DAY_SECONDS = 86_400;
 
 /** Starts a bank on 127.0.0.1 that speaks KFTC's protocol and, where told to, lies the way banks do. */
 export async function startBankSimulator(options: BankSimulatorOptions): Promise<BankSimulator> {
-  const { clock, organisationCode, clientId, clientSecret, passPhrase } = options;
+  const { clock, organisationCode, clientId, clientSecret } = options;
+  let agreedPassPhrase = options.passPhrase;
+  const passPhrase = (): string => agreedPassPhrase;
   const dice = createFaultDice(options.faults ?? {}, options.seed ?? 1);
   const { journal, entries } = openJournal(options.journalFile);
   const postingLagMsMax = options.postingLagMsMax ?? FIVE_MINUTES_MS;
   const returnAfterMs = options.returnAfterMs ?? TEN_MINUTES_MS;
-  const bank = new SimulatedBank({ clock, journal, dice, postingLagMsMax, returnAfterMs }, entries);
+  const processingMsMax = options.processingMsMax ?? TEN_MINUTES_MS;
+  const bank = new SimulatedBank(
+    { clock, journal, dice, postingLagMsMax, returnAfterMs, processingMsMax },
+    entries,
+  );
   const lifeSeconds = options.tokenLifeSeconds ?? ONE_DAY_SECONDS;
   const desk = createTokenDesk({ clock, clientId, clientSecret, lifeSeconds });
   const { latencyMs = 0, slowMs = 3000 } = options;
   const answer = createWire({ bank, clock, dice, desk, organisationCode, passPhrase, latencyMs, slowMs });
-  const server = createServer((incoming, outgoing) => void serve(incoming, outgoing, answer));
+  const gate = createAnswerGate();
+  const server = createServer((incoming, outgoing) => void serve(incoming, outgoing, answer, gate));
   const port = await listen(server, options.port ?? 0);
   return {
     url: `http://127.0.0.1:${port}`,
@@ -89,6 +114,10 @@ export async function startBankSimulator(options: BankSimulatorOptions): Promise
     transfers: () => bank.transfers(),
     faultCounts: () => dice.counts(),
     revokeTokens: () => desk.revokeAll(),
+    addClientSecret: (added) => desk.addClientSecret(added),
+    endClientSecret: (ended) => desk.endClientSecret(ended),
+    changePassPhrase: (agreed) => void (agreedPassPhrase = agreed),
+    holdTransferAnswers: () => gate.hold(),
     stop: () => stop(server),
   };
 }
@@ -97,12 +126,43 @@ async function serve(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   answer: (request: WireRequest) => WireAnswer,
+  gate: AnswerGate,
 ): Promise<void> {
   try {
-    send(outgoing, answer(await readRequest(incoming)));
+    const request = await readRequest(incoming);
+    send(outgoing, await gate.pass(request, answer(request)));
   } catch (error) {
     outgoing.destroy(error instanceof Error ? error : undefined);
   }
+}
+
+interface AnswerGate {
+  hold(): HeldAnswers;
+  /** Answers what goes out in the end, at once unless transfers' answers are held. */
+  pass(request: WireRequest, answer: WireAnswer): WireAnswer | Promise<WireAnswer>;
+}
+
+function createAnswerGate(): AnswerGate {
+  let waiting: PromiseWithResolvers<'whole' | 'cut'>[] | undefined;
+  return {
+    hold() {
+      const held: PromiseWithResolvers<'whole' | 'cut'>[] = (waiting ??= []);
+      return {
+        count: () => held.length,
+        letGo(how) {
+          waiting = undefined;
+          for (const { resolve } of held) resolve(how);
+        },
+      };
+    },
+    async pass(request, answer) {
+      if (waiting === undefined || request.url.pathname !== TRANSFER_PATH) return answer;
+      const place = Promise.withResolvers<'whole' | 'cut'>();
+      waiting.push(place);
+      const how = await place.promise;
+      return how === 'cut' && answer.kind === 'whole' ? { ...answer, kind: 'cut' } : answer;
+    },
+  };
 }
 
 async function readRequest(incoming: IncomingMessage): Promise<WireRequest> {

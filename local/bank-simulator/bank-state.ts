@@ -20,6 +20,8 @@ export interface SimulatedTransfer {
   /** The KST date on which the bank got it, `YYYY-MM-DD`. An id is unique within it. */
   readonly bankDate: string;
   readonly bankTranId: string;
+  /** Counts from 2 the executions of an id that was used before, where the bank repeats it. */
+  readonly repetition?: number;
   /** The paying account's `fintech_use_num`. */
   readonly account: string;
   readonly amount: Won;
@@ -34,6 +36,8 @@ export interface SimulatedTransfer {
   /** The codes of its outcome: `A0000` and `000` when executed. */
   readonly rspCode: string;
   readonly bankRspCode: string;
+  /** When the bank will look at it, where it has not yet. */
+  readonly executeAt?: Date;
   /** When the money comes back, where it does. */
   readonly returnAt?: Date;
   /** Whether the bank, asked for the result, knows nothing of it. */
@@ -50,7 +54,12 @@ export type BankEvent =
       readonly rows: readonly Stored<SimulatedRow>[];
     }
   | { readonly type: 'transfer_recorded'; readonly transfer: Stored<SimulatedTransfer> }
-  | { readonly type: 'transfer_returned'; readonly bankDate: string; readonly bankTranId: string }
+  | {
+      readonly type: 'transfer_returned';
+      readonly bankDate: string;
+      readonly bankTranId: string;
+      readonly repetition?: number;
+    }
   | { readonly type: 'destination_closed'; readonly bankCode: string; readonly accountNumber: string };
 
 /** A value as JSON keeps it. */
@@ -77,6 +86,8 @@ export class BankState {
   readonly #transfers = new Map<string, SimulatedTransfer>();
   /** Executed transfers whose money is to come back and has not. */
   readonly #returnsAwaited = new Map<string, SimulatedTransfer & { readonly returnAt: Date }>();
+  /** Transfers that are in progress. */
+  readonly #executionsAwaited = new Map<string, SimulatedTransfer & { readonly executeAt: Date }>();
   readonly #closed = new Set<string>();
 
   apply(event: BankEvent): void {
@@ -94,7 +105,7 @@ export class BankState {
         this.#addTransfer(readTransfer(event.transfer));
         return;
       case 'transfer_returned':
-        this.#returnsAwaited.delete(transferKey(event.bankDate, event.bankTranId));
+        this.#returnsAwaited.delete(transferKey(event.bankDate, event.bankTranId, event.repetition));
         return;
       case 'destination_closed':
         this.#closed.add(destinationKey(event.bankCode, event.accountNumber));
@@ -127,6 +138,13 @@ export class BankState {
       .sort((a, b) => a.returnAt.getTime() - b.returnAt.getTime());
   }
 
+  /** Transfers that are in progress and to be executed by `now`, earliest first. */
+  executionsDue(now: Date): readonly (SimulatedTransfer & { readonly executeAt: Date })[] {
+    return [...this.#executionsAwaited.values()]
+      .filter(({ executeAt }) => executeAt <= now)
+      .sort((a, b) => a.executeAt.getTime() - b.executeAt.getTime());
+  }
+
   isClosed(bankCode: string, accountNumber: string): boolean {
     return this.#closed.has(destinationKey(bankCode, accountNumber));
   }
@@ -139,9 +157,11 @@ export class BankState {
   }
 
   #addTransfer(transfer: SimulatedTransfer): void {
-    const key = transferKey(transfer.bankDate, transfer.bankTranId);
-    const { returnAt } = transfer;
+    const { returnAt, executeAt, repetition } = transfer;
+    const key = transferKey(transfer.bankDate, transfer.bankTranId, repetition);
     this.#transfers.set(key, transfer);
+    if (executeAt) this.#executionsAwaited.set(key, { ...transfer, executeAt });
+    else this.#executionsAwaited.delete(key);
     if (returnAt) this.#returnsAwaited.set(key, { ...transfer, returnAt });
   }
 
@@ -187,11 +207,12 @@ function readRow(stored: Stored<SimulatedRow>): SimulatedRow {
 }
 
 function readTransfer(stored: Stored<SimulatedTransfer>): SimulatedTransfer {
-  const { returnAt, ...rest } = stored;
+  const { returnAt, executeAt, ...rest } = stored;
   return {
     ...rest,
     amount: readWon(rest.amount),
     at: new Date(rest.at),
+    ...(executeAt === undefined ? {} : { executeAt: new Date(executeAt) }),
     ...(returnAt === undefined ? {} : { returnAt: new Date(returnAt) }),
   };
 }
@@ -200,8 +221,8 @@ function readWon(digits: string): Won {
   return won(BigInt(digits));
 }
 
-function transferKey(bankDate: string, bankTranId: string): string {
-  return `${bankDate} ${bankTranId}`;
+function transferKey(bankDate: string, bankTranId: string, repetition?: number): string {
+  return `${bankDate} ${bankTranId}${repetition === undefined ? '' : `#${repetition}`}`;
 }
 
 function destinationKey(bankCode: string, accountNumber: string): string {

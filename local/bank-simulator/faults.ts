@@ -4,10 +4,12 @@ import { createHash } from 'node:crypto';
  * The ways in which a bank lies or breaks, each of which has happened to somebody.
  *
  * - `execute_then_timeout`: the transfer is executed and no answer comes.
+ * - `execute_late`: the answer says that the transfer is in progress; it is executed, or refused, within the bank's processing time.
+ * - `repeat_duplicate`: a transfer whose id was used before on this date is executed once more, where it should be refused.
  * - `say_failed_after_executing`: the transfer is executed and the answer says that it failed.
  * - `paid_then_returned`: a row with the transfer's reference and the bank's mark of a return comes later.
  * - `forget_id`: a result inquiry knows nothing of an executed transfer, ever.
- * - `lying_inquiry`: a result inquiry says, this once, that an executed transfer failed or does not exist.
+ * - `lying_inquiry`: a result inquiry says, this once, that a transfer failed or does not exist which is executed or in progress.
  * - `rows_late`: a row shows on the statement later than it happened, within the posting lag.
  * - `rows_twice`: a page begins with the last row of the page before.
  * - `rows_out_of_order`: a page's rows come in the opposite order.
@@ -19,6 +21,8 @@ import { createHash } from 'node:crypto';
  */
 export const FAULT_NAMES = [
   'execute_then_timeout',
+  'execute_late',
+  'repeat_duplicate',
   'say_failed_after_executing',
   'paid_then_returned',
   'forget_id',

@@ -20,6 +20,9 @@ const KIND_TRANSFER_IN = '타행입금';
 const KIND_TRANSFER_OUT = '타행이체';
 const BRANCH = '오픈뱅킹';
 
+/** KFTC's codes of a transfer whose outcome is not decided yet. */
+const IN_PROGRESS = { rspCode: 'A0001', bankRspCode: '400' } as const;
+
 export interface SimulatedBankOptions {
   readonly clock: Clock;
   readonly journal: Journal;
@@ -28,6 +31,18 @@ export interface SimulatedBankOptions {
   readonly postingLagMsMax: number;
   /** How long a returned transfer's money stays away. */
   readonly returnAfterMs: number;
+  /** The longest time that a transfer is in progress. */
+  readonly processingMsMax: number;
+}
+
+/** Money that leaves a simulated account otherwise than by a transfer: its owner takes it, or the bank takes a deposit back. */
+export interface Withdrawal {
+  /** `fintech_use_num`. */
+  readonly account: string;
+  readonly amount: Won;
+  readonly text: string;
+  /** The bank's word for the kind of the row. */
+  readonly kind?: string;
 }
 
 /** A payment into a simulated account. */
@@ -66,6 +81,8 @@ export class SimulatedBank {
   readonly #state = new BankState();
   readonly #options: SimulatedBankOptions;
 
+  readonly #repetitions = new Map<string, number>();
+
   /** The events of the change that is under way. */
   #change: BankEvent[] | undefined;
 
@@ -89,7 +106,7 @@ export class SimulatedBank {
   }
 
   deposit(deposit: Deposit): SimulatedRow {
-    this.#postReturnsDue();
+    this.#settleDue();
     const state = this.#changeable(deposit.account);
     const key = `${deposit.account}#${state.rows.length}`;
     const mangled = this.#options.dice.fires('mangled_names', key);
@@ -99,6 +116,17 @@ export class SimulatedBank {
       text: mangled ? mangleText(deposit.text, this.#options.dice.draw(`mangle|${key}`)) : deposit.text,
       kind: deposit.kind ?? KIND_TRANSFER_IN,
       occurredAt: deposit.at ?? this.#options.clock.now(),
+    });
+  }
+
+  withdraw({ account, amount, text, kind }: Withdrawal): SimulatedRow {
+    this.#settleDue();
+    return this.#post(account, {
+      direction: 'out',
+      amount,
+      text,
+      kind: kind ?? KIND_TRANSFER_OUT,
+      occurredAt: this.#notBeforeLast(account, this.#options.clock.now()),
     });
   }
 
@@ -123,7 +151,7 @@ export class SimulatedBank {
   }
 
   rows(account: string): readonly SimulatedRow[] {
-    this.#postReturnsDue();
+    this.#settleDue();
     return this.#state.account(account)?.rows ?? [];
   }
 
@@ -145,7 +173,7 @@ export class SimulatedBank {
   }
 
   balance(account: string): Won | undefined {
-    this.#postReturnsDue();
+    this.#settleDue();
     return this.#state.account(account)?.balance;
   }
 
@@ -154,18 +182,54 @@ export class SimulatedBank {
   }
 
   transfers(): readonly SimulatedTransfer[] {
+    this.#settleDue();
     return this.#state.transfers();
   }
 
   /** Executes a transfer, or refuses it. An id that was used on this KST date, for whatever, is a duplicate and changes nothing. */
   transfer(payingAccountNumber: string, demand: TransferDemand): TransferVerdict {
-    this.#postReturnsDue();
+    this.#settleDue();
     const bankDate = kstDate(this.#options.clock.now());
     const earlier = this.#state.transfer(bankDate, demand.bankTranId);
-    if (earlier) return { rspCode: 'A0326', bankRspCode: '822', transfer: earlier };
+    const { dice, clock, processingMsMax } = this.#options;
+    const repetition = earlier && this.#repetitionOf(`${bankDate} ${demand.bankTranId}`);
+    if (earlier && repetition === undefined)
+      return { rspCode: 'A0326', bankRspCode: '822', transfer: earlier };
     const paying = this.#state.accountByNumber(payingAccountNumber);
+    const account = paying?.account.fintechUseNum ?? '';
+    const key = `${bankDate} ${demand.bankTranId}`;
+    if (repetition !== undefined || !dice.fires('execute_late', key))
+      return this.#execute(demand, bankDate, account, wholeSecond(clock.now()), repetition);
+    const at = wholeSecond(clock.now());
+    const executeAt = new Date(at.getTime() + Math.floor(dice.draw(`late|${key}`) * processingMsMax));
+    const codes = { executed: false, ...IN_PROGRESS, forgotten: false };
+    const transfer = { ...demand, bankDate, account, at, executeAt, ...codes };
+    this.#record({ type: 'transfer_recorded', transfer: store(transfer) });
+    return { ...IN_PROGRESS, transfer };
+  }
+
+  /** Which execution of an id that was used before this would be, if the bank repeats it. */
+  #repetitionOf(key: string): number | undefined {
+    const repetition = (this.#repetitions.get(key) ?? 1) + 1;
+    if (!this.#options.dice.fires('repeat_duplicate', `${key}#${repetition}`)) return undefined;
+    this.#repetitions.set(key, repetition);
+    return repetition;
+  }
+
+  /** Moves the money, or refuses to. */
+  #execute(
+    demand: TransferDemand,
+    bankDate: string,
+    account: string,
+    at: Date,
+    repetition?: number,
+  ): TransferVerdict {
+    const paying = this.#state.account(account);
     const codes = this.#refusalOf(demand, paying?.isLoaded === false ? paying.balance : undefined);
-    const transfer = this.#newTransfer(demand, bankDate, paying?.account.fintechUseNum ?? '', codes);
+    const transfer = {
+      ...this.#newTransfer(demand, bankDate, account, at, codes),
+      ...(repetition === undefined ? {} : { repetition }),
+    };
     this.#atomically(() => {
       this.#record({ type: 'transfer_recorded', transfer: store(transfer) });
       if (transfer.executed) this.#moveMoney(transfer);
@@ -175,6 +239,7 @@ export class SimulatedBank {
 
   /** What became of a transfer, as the bank would truly say; A0310 for one that it does not know, or has forgotten. */
   resultOf(bankDate: string, bankTranId: string, amount: Won | undefined): TransferVerdict {
+    this.#settleDue();
     const transfer = this.#state.transfer(bankDate, bankTranId);
     if (!transfer || transfer.forgotten || transfer.amount !== amount)
       return { rspCode: 'A0310', bankRspCode: '' };
@@ -199,10 +264,10 @@ export class SimulatedBank {
     demand: TransferDemand,
     bankDate: string,
     account: string,
+    at: Date,
     refusal: { rspCode: string; bankRspCode: string } | undefined,
   ): SimulatedTransfer {
-    const { dice, clock, returnAfterMs } = this.#options;
-    const at = wholeSecond(clock.now());
+    const { dice, returnAfterMs } = this.#options;
     const key = `${bankDate} ${demand.bankTranId}`;
     if (refusal) return { ...demand, bankDate, account, at, executed: false, ...refusal, forgotten: false };
     const returned = dice.fires('paid_then_returned', key)
@@ -238,12 +303,26 @@ export class SimulatedBank {
     });
   }
 
+  /** What was to happen by now: transfers in progress are executed, and the money of returned ones is back. */
+  #settleDue(): void {
+    for (const { executeAt, bankDate, account, ...transfer } of this.#state.executionsDue(
+      this.#options.clock.now(),
+    )) {
+      const { bankTranId, amount, toBankCode, toAccountNumber, toHolder, reference, recipientText } =
+        transfer;
+      const demand = { bankTranId, amount, toBankCode, toAccountNumber, toHolder, reference, recipientText };
+      this.#execute(demand, bankDate, account, executeAt);
+    }
+    this.#postReturnsDue();
+  }
+
   /** Brings back the money of returned transfers whose time has come, each with the reference that it left with. */
   #postReturnsDue(): void {
     for (const transfer of this.#state.returnsDue(this.#options.clock.now())) {
-      const { bankDate, bankTranId, account, amount, reference, returnAt } = transfer;
+      const { bankDate, bankTranId, account, amount, reference, returnAt, repetition } = transfer;
       this.#atomically(() => {
-        this.#record({ type: 'transfer_returned', bankDate, bankTranId });
+        const which = { bankDate, bankTranId, ...(repetition === undefined ? {} : { repetition }) };
+        this.#record({ type: 'transfer_returned', ...which });
         const occurredAt = this.#notBeforeLast(account, returnAt);
         this.#post(account, { direction: 'in', amount, text: reference, kind: KIND_RETURN, occurredAt });
       });

@@ -9,6 +9,10 @@ export interface TokenDesk {
   accepts(authorization: string): boolean;
   /** Ends every token at once, as a bank may do at any time. */
   revokeAll(): void;
+  /** Takes another client secret, too: an organisation that changes its secret needs both for a while. */
+  addClientSecret(clientSecret: string): void;
+  /** Refuses a client secret from now on. Tokens that it brought live on. */
+  endClientSecret(clientSecret: string): void;
 }
 
 /** Tokens do not survive a restart of the simulated bank: a caller must cope with a token that is refused early. */
@@ -19,9 +23,10 @@ export function createTokenDesk(options: {
   readonly lifeSeconds: number;
 }): TokenDesk {
   const expiries = new Map<string, number>();
+  const clientSecrets = new Set([options.clientSecret]);
   return {
     issue(clientId, clientSecret) {
-      if (clientId !== options.clientId || clientSecret !== options.clientSecret) return undefined;
+      if (clientId !== options.clientId || !clientSecrets.has(clientSecret)) return undefined;
       const token = randomBytes(24).toString('base64url');
       expiries.set(fingerprint(token), options.clock.now().getTime() + options.lifeSeconds * 1000);
       return { access_token: token, expires_in: options.lifeSeconds };
@@ -31,6 +36,8 @@ export function createTokenDesk(options: {
       return expiry !== undefined && expiry > options.clock.now().getTime();
     },
     revokeAll: () => expiries.clear(),
+    addClientSecret: (clientSecret) => void clientSecrets.add(clientSecret),
+    endClientSecret: (clientSecret) => void clientSecrets.delete(clientSecret),
   };
 }
 

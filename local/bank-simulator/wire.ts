@@ -23,6 +23,9 @@ import type { SimulatedRow } from './bank-state.ts';
 import type { SimulatedBank, TransferDemand, TransferVerdict } from './simulated-bank.ts';
 import type { TokenDesk } from './token-desk.ts';
 
+/** Where transfers are asked for. */
+export const TRANSFER_PATH = '/v2.0/transfer/deposit/acnt_num';
+
 /** KFTC: at most 25 rows a page. */
 const PAGE_ROWS_MAX = 25;
 
@@ -51,7 +54,8 @@ export interface WireOptions {
   readonly dice: FaultDice;
   readonly desk: TokenDesk;
   readonly organisationCode: string;
-  readonly passPhrase: string;
+  /** The one that moves money now. */
+  readonly passPhrase: () => string;
   /** How long every answer takes, and how much longer a slow one. */
   readonly latencyMs: number;
   readonly slowMs: number;
@@ -162,7 +166,7 @@ export function createWire(options: WireOptions): (request: WireRequest) => Wire
   function transfer(request: WireRequest): WireAnswer {
     const message = transferSchema.safeParse(jsonOf(request));
     if (!message.success) return malformed(whatIsWrong(message.error));
-    if (message.data.wd_pass_phrase !== options.passPhrase)
+    if (message.data.wd_pass_phrase !== options.passPhrase())
       return malformed('wd_pass_phrase: not the one agreed');
     const about = nth(message.data.req_list[0].bank_tran_id);
     const fails = dice.fires('http_5xx', about);
@@ -206,13 +210,15 @@ export function createWire(options: WireOptions): (request: WireRequest) => Wire
     if (checkType !== '2') return NO_SUCH_TRANSFER;
     const truth = bank.resultOf(date, item.org_bank_tran_id, wonOf(item.org_tran_amt));
     const about = nth(`result of ${date} ${item.org_bank_tran_id}`);
-    if (truth.rspCode !== 'A0000' || !dice.fires('lying_inquiry', about)) return truth;
+    // Of one that is in progress a liar says the same as of one that is done.
+    const isOrWillBe = truth.rspCode === 'A0000' || truth.transfer?.executeAt !== undefined;
+    if (!isOrWillBe || !dice.fires('lying_inquiry', about)) return truth;
     return dice.draw(`deny|${about}`) < 0.5 ? NO_SUCH_TRANSFER : lieAbout(about);
   }
 
   const routes: Readonly<Record<string, (request: WireRequest) => WireAnswer>> = {
     'GET /v2.0/account/transaction_list/fin_num': statement,
-    'POST /v2.0/transfer/deposit/acnt_num': transfer,
+    [`POST ${TRANSFER_PATH}`]: transfer,
     'POST /v2.0/transfer/result': result,
   };
 

@@ -8,8 +8,10 @@ import { addSellers } from '../../functions/orders/seller.repository.ts';
 import { systemClock } from '../../functions/shared/clock.ts';
 import { formatWon, won, type BasisPoints } from '../../functions/shared/money.ts';
 import type { Faults } from '../bank-simulator/faults.ts';
+import { checkBooks } from '../check-books.ts';
 import { cycleLine, paidBetween } from '../cycle-line.ts';
 import { lockFolder } from '../folder-lock.ts';
+import { addDays, kstDate, kstMidnight } from '../../functions/bank/kst.ts';
 import { createSchedule, type ScheduledRun } from '../function-host/scheduler.ts';
 import {
   ACCOUNT_NUMBERS,
@@ -178,8 +180,9 @@ async function trade(system: LocalSystem, shop: ShopClient, options: DemoOptions
       ),
   });
   say(howToPlaceAnOrder(shop));
+  const checks = checkEachDay(system, say, ended.signal);
   await Promise.all([sell(shop, options, ended.signal), buy(system, shop, options, ended.signal)]);
-  await schedule.stop();
+  await Promise.all([schedule.stop(), checks]);
   await system.mapping.idle();
   const orders = await system.db
     .selectFrom('shop_order')
@@ -190,6 +193,23 @@ async function trade(system: LocalSystem, shop: ShopClient, options: DemoOptions
     .executeTakeFirstOrThrow();
   const transfers = await whileRestarting(() => transferTotals(system.db));
   return { outcome: 'finished', cycles, transfers, orders: Number(orders.all), paid: Number(orders.paid) };
+}
+
+/** The daily check runs a quarter of an hour into each day in Korea, when the last day's cycles are over, ms. */
+const CHECK_AFTER_MIDNIGHT_MS = 15 * 60_000;
+
+/** Checks the books once at the start, which also closes the days since the last run, and then once a day. */
+async function checkEachDay(
+  system: LocalSystem,
+  say: (line: string) => void,
+  ended: AbortSignal,
+): Promise<void> {
+  while (!ended.aborted) {
+    say((await checkBooks(system)).text);
+    const now = systemClock.now();
+    const next = kstMidnight(addDays(kstDate(now), 1)).getTime() + CHECK_AFTER_MIDNIGHT_MS;
+    await delay(next - now.getTime(), undefined, { signal: ended }).catch(() => undefined);
+  }
 }
 
 /** Places an order every second or so, as a shop does: by the API. */

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kstDate } from '../../functions/bank/kst.ts';
 import type { MatchResult } from '../../functions/cycle/match.handler.ts';
 import type { CycleSummary } from '../../functions/cycle/cycle.ts';
 import { cancelOrder, placeOrders } from '../../functions/orders/order.repository.ts';
@@ -25,6 +26,7 @@ import {
 } from '../system.ts';
 import { openTransfers, transferTotals, type TransferTotals } from '../totals.ts';
 import { whileRestarting } from '../while-restarting.ts';
+import { checkBooks } from '../check-books.ts';
 import { makeReport, type Report } from './report.ts';
 
 const CYCLE_MINUTES = 5;
@@ -273,11 +275,17 @@ async function runCycles(
   let quiet = 0;
   let still = 0;
   let count = 0;
+  let today = kstDate(clock.now());
   while (!options.signal.aborted && count < (options.cycles ?? Infinity)) {
     clock.moveTo(new Date(clock.now().getTime() + CYCLE_MINUTES * 60_000));
     await cancelDue(system, cancels, clock.now());
     const summary = await runOneCycle(system, options);
     count += 1;
+    if (kstDate(clock.now()) !== today) {
+      today = kstDate(clock.now());
+      const line = await checkBooks(system);
+      if (line.notable) options.say(line.text);
+    }
     const { left } = await system.mapping.idle();
     const after = await whileRestarting(() => transferTotals(system.db));
     if (summary !== undefined) {

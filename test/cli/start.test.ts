@@ -210,6 +210,6 @@ describe('smart-transfer invoke', function () {
   it('names the functions that there are when asked for another', async () => {
     const run = start('invoke', 'nobody', 'event.json');
     assert.equal((await run.ended).code, 1);
-    assert.match(run.output(), /no function "nobody"; there are matcher and settlement/);
+    assert.match(run.output(), /no function "nobody"; there are matcher, settlement, verification, rotation/);
   });
 });

@@ -6,17 +6,26 @@ import {
   DescribeSecretCommand,
   GetSecretValueCommand,
   InvalidParameterException,
+  InvalidRequestException,
   ListSecretVersionIdsCommand,
   PutSecretValueCommand,
   ResourceExistsException,
   ResourceNotFoundException,
+  RotateSecretCommand,
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
   type GetSecretValueCommandInput,
   type PutSecretValueCommandInput,
+  type RotateSecretCommandInput,
 } from '@aws-sdk/client-secrets-manager';
-import { startSecretsManager, type LocalSecretsManager } from '../../local/secrets-manager.ts';
+import type { InvocationResult } from '../../local/function-host/invocation.ts';
+import {
+  startSecretsManager,
+  type LocalSecretsManager,
+  type SecretsManagerOptions,
+} from '../../local/secrets-manager.ts';
 import { temporaryFolder } from './temporary-folder.ts';
+import { until } from './until.ts';
 
 const SecretId = 'smart-transfer/database';
 const idOf = (digit: number): string => `00000000-0000-4000-8000-00000000000${digit}`;
@@ -27,8 +36,8 @@ describe('local Secrets Manager', () => {
   let client: SecretsManagerClient;
 
   /** The client finds the service as a function does: by its environment. */
-  async function start(): Promise<void> {
-    service = await startSecretsManager({ file: join(folder(), 'secrets.json') });
+  async function start(options: SecretsManagerOptions = {}): Promise<void> {
+    service = await startSecretsManager({ file: join(folder(), 'secrets.json'), ...options });
     process.env['AWS_ENDPOINT_URL_SECRETS_MANAGER'] = service.endpoint;
     client = new SecretsManagerClient({
       region: 'ap-northeast-2',
@@ -42,7 +51,7 @@ describe('local Secrets Manager', () => {
     await service.stop();
   }
 
-  beforeEach(start);
+  beforeEach(() => start());
   afterEach(stop);
 
   const create = (SecretString: string) =>
@@ -159,5 +168,141 @@ describe('local Secrets Manager', () => {
     assert.equal(await read(), 'second');
     assert.equal(await read({ VersionStage: 'AWSPREVIOUS' }), 'first');
     assert.equal(statSync(join(folder(), 'secrets.json')).mode & 0o777, 0o600);
+  });
+
+  describe('rotating', () => {
+    const RotationLambdaARN = 'arn:aws:lambda:ap-northeast-2:000000000000:function:rotation';
+    const calls: { Step: string; SecretId: string; ClientRequestToken: string }[] = [];
+    const log: string[] = [];
+    let answer: (Step: string) => Promise<InvocationResult>;
+
+    /** A function that makes the new value and moves the labels, and answers each step as the test says. */
+    async function rotation(functionArn: string, event: unknown): Promise<InvocationResult> {
+      const { Step, SecretId: arn, ClientRequestToken } = event as (typeof calls)[number];
+      assert.equal(functionArn, RotationLambdaARN);
+      calls.push({ Step, SecretId: arn, ClientRequestToken });
+      const answered = await answer(Step);
+      if (answered.outcome !== 'returned') return answered;
+      if (Step === 'createSecret')
+        await put(`value of ${ClientRequestToken}`, { ClientRequestToken, VersionStages: ['AWSPENDING'] });
+      if (Step === 'finishSecret') {
+        const from = Object.entries((await labels()) ?? {}).find(([, held]) => held.includes('AWSCURRENT'));
+        await move('AWSCURRENT', ClientRequestToken, from?.[0]);
+      }
+      return answered;
+    }
+
+    beforeEach(async () => {
+      calls.length = 0;
+      log.length = 0;
+      answer = () => Promise.resolve({ outcome: 'returned', payload: null });
+      await stop();
+      await start({ invoke: rotation, rotateAgainAfterMs: 1, log: (line) => log.push(line) });
+      await create('first');
+    });
+
+    const rotate = (more: Partial<RotateSecretCommandInput> = {}) =>
+      client.send(new RotateSecretCommand({ SecretId, RotationLambdaARN, ...more }));
+    const isCurrent = async (id: string) => (await labels())?.[id]?.includes('AWSCURRENT') === true;
+    const steps = () => calls.map(({ Step }) => Step);
+    const ALL = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'];
+
+    it('calls the function with four steps, under a version that has no value at first', async () => {
+      const before: string[] = [];
+      answer = async (Step) => {
+        if (Step === 'createSecret') {
+          before.push(...((await labels())?.[idOf(2)] ?? []));
+          await assert.rejects(read({ VersionId: idOf(2) }), ResourceNotFoundException);
+        }
+        return { outcome: 'returned', payload: null };
+      };
+      const { VersionId, ARN } = await rotate({ ClientRequestToken: idOf(2) });
+      assert.equal(VersionId, idOf(2));
+      await until('it has rotated', () => isCurrent(idOf(2)));
+      assert.deepEqual([before, steps()], [['AWSPENDING'], ALL]);
+      assert.ok(calls.every((call) => call.SecretId === ARN && call.ClientRequestToken === idOf(2)));
+      assert.equal(await read(), `value of ${idOf(2)}`);
+      assert.equal(await read({ VersionStage: 'AWSPREVIOUS' }), 'first');
+    });
+
+    it('says how a secret is rotated once it was told, and until then that it is not', async () => {
+      const describe = () => client.send(new DescribeSecretCommand({ SecretId }));
+      assert.equal((await describe()).RotationEnabled, undefined);
+      await rotate({ ClientRequestToken: idOf(2), RotationRules: { AutomaticallyAfterDays: 30 } });
+      await until('it has rotated', async () => (await describe()).LastRotatedDate !== undefined);
+      const described = await describe();
+      assert.deepEqual(
+        [described.RotationEnabled, described.RotationLambdaARN, described.RotationRules],
+        [true, RotationLambdaARN, { AutomaticallyAfterDays: 30 }],
+      );
+    });
+
+    it('begins again at the first step when one fails, under the same version', async () => {
+      let failures = 0;
+      answer = (Step) =>
+        Promise.resolve(
+          Step === 'testSecret' && failures++ === 0
+            ? { outcome: 'timed_out' }
+            : { outcome: 'returned', payload: null },
+        );
+      await rotate({ ClientRequestToken: idOf(2) });
+      await until('it has rotated', () => isCurrent(idOf(2)));
+      assert.deepEqual(steps(), [...ALL.slice(0, 3), ...ALL]);
+      assert.equal(new Set(calls.map((call) => call.ClientRequestToken)).size, 1);
+    });
+
+    it('gives up after three times, and takes the same rotation up again when asked for another', async () => {
+      answer = () => Promise.resolve({ outcome: 'crashed', exitCode: null, signal: 'SIGKILL' });
+      await rotate({ ClientRequestToken: idOf(2) });
+      await until('it has given up', () => log.some((line) => line.includes('3 of 3')));
+      assert.deepEqual(steps(), ['createSecret', 'createSecret', 'createSecret']);
+      assert.equal(await read(), 'first');
+      answer = () => Promise.resolve({ outcome: 'returned', payload: null });
+      await assert.rejects(rotate({ ClientRequestToken: idOf(3) }), InvalidRequestException);
+      await until('it has rotated', () => isCurrent(idOf(2)));
+      await rotate({ ClientRequestToken: idOf(3) });
+      await until('it has rotated once more', () => isCurrent(idOf(3)));
+    });
+
+    it('begins no other rotation before the last answer of the one that runs', async () => {
+      const answered = Promise.withResolvers<undefined>();
+      answer = async (Step) => {
+        if (Step === 'testSecret') await answered.promise;
+        return { outcome: 'returned', payload: null };
+      };
+      await rotate({ ClientRequestToken: idOf(2) });
+      await until('the third step runs', () => steps().length === 3);
+      await move('AWSCURRENT', idOf(2), idOf(1));
+      await assert.rejects(rotate({ ClientRequestToken: idOf(3) }), InvalidRequestException);
+      await rotate({ ClientRequestToken: idOf(2) });
+      answered.resolve(undefined);
+      await until('it is over', () => steps().length === 4);
+      assert.deepEqual(steps(), ALL);
+    });
+
+    it('rotates no second time under a version that is current', async () => {
+      await rotate({ ClientRequestToken: idOf(2) });
+      await until('it has rotated', () => isCurrent(idOf(2)));
+      await rotate({ ClientRequestToken: idOf(2) });
+      await stop();
+      assert.deepEqual(steps(), ALL);
+      await start();
+    });
+
+    it('only tests the function when it is not to rotate at once, and leaves no version of that', async () => {
+      let tested: string | undefined;
+      answer = async () => {
+        tested = await read({ VersionStage: 'AWSPENDING' });
+        return { outcome: 'returned', payload: null };
+      };
+      await rotate({ ClientRequestToken: idOf(2), RotateImmediately: false });
+      await until('the test is over', async () => Object.keys((await labels()) ?? {}).length === 1);
+      assert.deepEqual([steps(), tested], [['testSecret'], 'first']);
+      assert.equal(await read(), 'first');
+    });
+
+    it('refuses to rotate a secret of which it knows no function', async () => {
+      await assert.rejects(rotate({ RotationLambdaARN: undefined }), InvalidRequestException);
+    });
   });
 });

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql, type Kysely } from 'kysely';
 import type { Database } from '../../functions/database.ts';
+import { databaseIdentity } from '../../functions/shared/database-identity.ts';
 import { createLogins, migrate } from '../../functions/migrations/migrate.ts';
 import { openDatabaseAs, type Login, type PostgresAddress } from '../../functions/shared/postgres.ts';
 import { startPostgres, type LocalPostgres } from '../../local/postgres.ts';
+import { loadDump, type LogicalDump } from './logical-dump.ts';
 
 const TEMPLATE = 'smart_transfer_template';
 
@@ -18,6 +20,12 @@ interface Cluster {
 
 let cluster: Promise<Cluster> | undefined;
 let databases = 0;
+let dropsOnClose = false;
+
+/** For a run of very many tests: each database goes when its test closes it, not with the cluster. */
+export function dropDatabasesOnClose(): void {
+  dropsOnClose = true;
+}
 
 /** A database of one test's own, in the test run's own cluster: migrated, empty, and opened with the application's rights. */
 export interface TestDatabase {
@@ -31,7 +39,29 @@ export interface TestDatabase {
 
 export async function createTestDatabase(): Promise<TestDatabase> {
   cluster ??= startCluster();
-  const { postgres, application } = await cluster;
+  const created = await databaseIn(await cluster);
+  // A copy of the template would take itself for a clone.
+  await sql`update installation set database_identity = ${databaseIdentity(undefined)}`.execute(
+    created.owner,
+  );
+  return created;
+}
+
+/** A database in another cluster, with another system identifier, made from a dump: all that it remembers is what the dumped one was. */
+export async function restoreIntoAnotherCluster(dump: LogicalDump): Promise<TestDatabase> {
+  const other = await startCluster();
+  const restored = await databaseIn(other);
+  await loadDump(restored.owner, dump);
+  return {
+    ...restored,
+    async close() {
+      await restored.close();
+      await endCluster(other);
+    },
+  };
+}
+
+async function databaseIn({ postgres, application }: Cluster): Promise<TestDatabase> {
   databases += 1;
   const database = `test_${process.pid}_${databases}`;
   const maintenance = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
@@ -47,14 +77,20 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     application,
     async close() {
       await Promise.all([db.destroy(), owner.destroy()]);
+      if (!dropsOnClose) return;
+      const afterwards = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
+      await sql`drop database ${sql.id(database)} with (force)`.execute(afterwards);
+      await afterwards.destroy();
     },
   };
 }
 
 /** Ends the cluster of this test run; called once, after all tests. */
 export async function stopCluster(): Promise<void> {
-  if (cluster === undefined) return;
-  const { postgres, folder } = await cluster;
+  if (cluster !== undefined) await endCluster(await cluster);
+}
+
+async function endCluster({ postgres, folder }: Cluster): Promise<void> {
   await postgres.stop();
   await rm(folder, { recursive: true, force: true });
 }

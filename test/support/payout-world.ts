@@ -3,9 +3,15 @@ import { sql, type Kysely } from 'kysely';
 import type { CycleContext, CycleSettings } from '../../functions/cycle/cycle-context.ts';
 import { takeLease } from '../../functions/cycle/lease.ts';
 import type { Database } from '../../functions/database.ts';
+import { insertMatches } from '../../functions/deposits/match.repository.ts';
 import { insertPostings } from '../../functions/ledger/ledger.repository.ts';
 import { allocationPostings, depositPosting } from '../../functions/ledger/postings.ts';
-import { createVault, maskAccountNumber, type Vault } from '../../functions/shared/encryption.ts';
+import {
+  createVault,
+  maskAccountNumber,
+  type DataKeys,
+  type Vault,
+} from '../../functions/shared/encryption.ts';
 import { won, type BasisPoints } from '../../functions/shared/money.ts';
 import { dispatch } from '../../functions/transfers/dispatch.step.ts';
 import { insertTransfers, readSellers } from '../../functions/transfers/plan.repository.ts';
@@ -43,6 +49,7 @@ export interface PayoutWorld {
   readonly queue: RecordingQueue;
   readonly clock: SetClock;
   readonly vault: Vault;
+  readonly dataKeys: DataKeys;
   /** What was warned of, by message. */
   readonly warnings: string[];
   /** The token of the cycle's lease. */
@@ -53,11 +60,11 @@ export interface PayoutWorld {
 export async function openPayoutWorld(at: Date | string = MORNING): Promise<PayoutWorld> {
   const test = await createTestDatabase();
   const clock = createSetClock(at);
-  const vault = createVault({
+  const dataKeys = {
     current: 'key-1',
     keys: { 'key-1': randomBytes(32).toString('base64') },
     fingerprint: randomBytes(32).toString('base64'),
-  });
+  };
   const token = await takeLease(test.db, 'test', clock.now(), 60 * MINUTE_MS);
   if (token === undefined) throw new Error('a new database has a lease that somebody holds');
   return {
@@ -66,7 +73,8 @@ export async function openPayoutWorld(at: Date | string = MORNING): Promise<Payo
     bank: createScriptedBank(),
     queue: createRecordingQueue(),
     clock,
-    vault,
+    vault: createVault(dataKeys),
+    dataKeys,
     warnings: [],
     token,
     close: () => test.close(),
@@ -115,9 +123,12 @@ export interface SellerOptions {
 
 const DEFAULT_ACCOUNT = '110222333444';
 
+/** The part of a world in which sellers live. */
+export type SellersWorld = Pick<PayoutWorld, 'db' | 'clock' | 'vault'>;
+
 /** A seller, with an approved payout account unless `accountNumber` is given as `undefined`. */
 export async function addSeller(
-  world: PayoutWorld,
+  world: SellersWorld,
   sellerId: string,
   options: SellerOptions = {},
 ): Promise<void> {
@@ -140,7 +151,7 @@ export async function addSeller(
 
 /** Approves an account as the seller's only one. */
 export async function approveAccount(
-  world: PayoutWorld,
+  world: SellersWorld,
   sellerId: string,
   accountNumber: string,
 ): Promise<bigint> {
@@ -167,7 +178,7 @@ export async function approveAccount(
   return payout_account_id;
 }
 
-export async function retireAccounts(world: PayoutWorld, sellerId: string): Promise<void> {
+export async function retireAccounts(world: SellersWorld, sellerId: string): Promise<void> {
   await world.db
     .updateTable('payout_account')
     .set({ state: 'retired' })
@@ -184,6 +195,7 @@ export async function addPaidOrder(world: PayoutWorld, sellerId: string, amount:
   const rowId = 1_000_000n + depositRows;
   const now = world.clock.now();
   return await world.db.transaction().execute(async (trx) => {
+    const depositorName = `홍길동${rowId.toString()}`;
     const { order_id } = await trx
       .insertInto('shop_order')
       .values({
@@ -192,20 +204,42 @@ export async function addPaidOrder(world: PayoutWorld, sellerId: string, amount:
         seller_id: sellerId,
         recipient_name: '홍길동',
         recipient_letters: '홍길동',
-        depositor_name: `홍길동${rowId.toString()}`,
+        depositor_name: depositorName,
         depositor_letters: '홍길동',
         depositor_name_issued: false,
         amount,
-        outstanding: 0n,
-        state: 'paid',
+        outstanding: amount,
+        state: 'awaiting_deposit',
         opens_at: now,
         expires_at: null,
-        paid_at: now,
-        closed_at: now,
+        paid_at: null,
+        closed_at: null,
         created_at: now,
       })
       .returning('order_id')
       .executeTakeFirstOrThrow();
+    const row = {
+      rowId,
+      account: COLLECTION,
+      occurredAt: now,
+      direction: 'in',
+      amount: won(amount),
+      balanceAfter: amount,
+      text: depositorName,
+      kind: '',
+      possibleDuplicate: false,
+    } as const;
+    const order = {
+      orderId: order_id,
+      sellerId,
+      depositorName,
+      recipientName: '홍길동',
+      amount: won(amount),
+      state: 'awaiting_deposit',
+      opensAt: now,
+      expiresAt: undefined,
+    } as const;
+    await insertMatches(trx, [{ row, names: [depositorName], order }], now);
     const seller = await trx
       .selectFrom('seller')
       .select('fee_bp')
@@ -401,7 +435,7 @@ export async function addStatementRow(world: PayoutWorld, row: RowOptions): Prom
 }
 
 /** How many connections of the world's database wait for a lock at this moment. */
-export async function lockWaiters(world: PayoutWorld): Promise<bigint> {
+export async function lockWaiters(world: Pick<PayoutWorld, 'test'>): Promise<bigint> {
   const { rows } = await sql<{ count: bigint }>`
     select count(*) as count from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock'`.execute(world.test.owner);

@@ -18,7 +18,7 @@ import { lookupKeys } from '../../functions/deposits/match.ts';
 import {
   insertFreshRows,
   readKnownRows,
-  readOrBeginCursor,
+  beginCursor,
 } from '../../functions/deposits/statement.repository.ts';
 import { identifyRows } from '../../functions/deposits/row-identity.ts';
 import { createVault } from '../../functions/shared/encryption.ts';
@@ -205,7 +205,7 @@ export async function storeStatement(
   readThrough = at('23:59:59'),
 ): Promise<bigint[]> {
   return await db.transaction().execute(async (trx) => {
-    await readOrBeginCursor(trx, account, kstMidnight(TODAY));
+    await beginCursor(trx, account, kstMidnight(TODAY));
     const range = { from: new Date(0), to: at('23:59:59', '2099-12-31') };
     const known = await readKnownRows(trx, account, range);
     const { fresh } = identifyRows(rows, known.rows);

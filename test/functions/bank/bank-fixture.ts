@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../../../functions/shared/clock.ts';
+import { machineTiming, type Clock } from '../../../functions/shared/clock.ts';
 import { won } from '../../../functions/shared/money.ts';
 import type { Bank, TransferOrder } from '../../../functions/bank/bank.ts';
 import { bankTranId, randomQueryId } from '../../../functions/bank/bank-tran-id.ts';
@@ -30,7 +30,11 @@ export interface TestClock extends Clock {
 
 export function testClock(start = '2026-03-02T12:00:00+09:00'): TestClock {
   let now = new Date(start).getTime();
-  return { now: () => new Date(now), advance: (milliseconds) => void (now += milliseconds) };
+  return {
+    ...machineTiming,
+    now: () => new Date(now),
+    advance: (milliseconds) => void (now += milliseconds),
+  };
 }
 
 let nextNine = 1;

@@ -9,6 +9,10 @@ describe('bank_tran_id', () => {
 
   it('refuses parts of another shape', () => {
     assert.throws(() => bankTranId('F12345678', '4BC34239Z'), /ten characters/);
+    assert.throws(() => bankTranId('-F123456789', '4BC34239Z'), /ten characters/);
+    assert.throws(() => bankTranId('F123456789-', '4BC34239Z'), /ten characters/);
+    assert.throws(() => bankTranId('F123456789', '-4BC34239Z'), /nine characters/);
+    assert.throws(() => bankTranId('F123456789', '4BC34239Z-'), /nine characters/);
     assert.throws(() => bankTranId('F123456789', '4bc34239z'), /nine characters/);
     assert.throws(() => bankTranId('F123456789', '4BC34239'), /nine characters/);
   });

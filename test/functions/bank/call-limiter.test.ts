@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { createCallLimiter } from '../../../functions/bank/call-limiter.ts';
+import { systemClock } from '../../../functions/shared/clock.ts';
 
 describe('the call limiter', () => {
   it('lets no more in than there are places, and the next one in when one leaves', async () => {
-    const limiter = createCallLimiter(2);
+    const limiter = createCallLimiter(2, systemClock);
     const first = await limiter.enter(1000);
     await limiter.enter(1000);
     let entered = false;
@@ -18,13 +19,13 @@ describe('the call limiter', () => {
   });
 
   it('gives up waiting after the time given', async () => {
-    const limiter = createCallLimiter(1);
+    const limiter = createCallLimiter(1, systemClock);
     await limiter.enter(0);
     assert.equal(await limiter.enter(1), undefined);
   });
 
   it('forgets who gave up, so that a place is not lost', async () => {
-    const limiter = createCallLimiter(1);
+    const limiter = createCallLimiter(1, systemClock);
     const leave = await limiter.enter(0);
     await limiter.enter(1);
     leave!();
@@ -32,7 +33,7 @@ describe('the call limiter', () => {
   });
 
   it('counts a place that is given back twice once', async () => {
-    const limiter = createCallLimiter(1);
+    const limiter = createCallLimiter(1, systemClock);
     const leave = await limiter.enter(0);
     leave!();
     leave!();
@@ -41,6 +42,6 @@ describe('the call limiter', () => {
   });
 
   it('refuses to have no places', () => {
-    assert.throws(() => createCallLimiter(0), /at least 1/);
+    assert.throws(() => createCallLimiter(0, systemClock), /at least 1/);
   });
 });

@@ -79,6 +79,32 @@ describe('KFTC codes', () => {
     assert.deepEqual(classifyInquiry('A0310', ''), { outcome: 'no_such_transfer', code: 'A0310' });
     assert.equal(classifyInquiry('A0310', '000').outcome, 'ambiguous');
     assert.equal(classifySend('A0310', '').outcome, 'ambiguous');
+    for (const bank of FAILING_BANK_CODES) {
+      assert.equal(classifySend('A0310', bank).outcome, 'ambiguous');
+      assert.equal(classifyInquiry('A0310', bank).outcome, 'ambiguous');
+    }
+  });
+
+  it('fall in one class each, whatever text they are, and in no other than ambiguous unless both are listed', () => {
+    const code = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 8 }),
+      fc.constantFrom('', 'A0000', '000', 'A0009', 'A0310', ...FAILING_API_CODES, ...FAILING_BANK_CODES),
+      fc.constantFrom(...LISTED.unknown, ...LISTED.unknownBank, 'a0000', ' 000', '0000', 'A0000 '),
+    );
+    const listedApi = ['A0000', 'A0009', 'A0310', ...FAILING_API_CODES];
+    const listedBank = ['', '000', ...FAILING_BANK_CODES];
+    fc.assert(
+      fc.property(code, code, (api, bank) => {
+        for (const { outcome } of [classifySend(api, bank), classifyInquiry(api, bank)]) {
+          assert.ok(['succeeded', 'failed', 'no_such_transfer', 'ambiguous'].includes(outcome));
+          if (outcome === 'ambiguous') continue;
+          assert.ok(listedApi.includes(api) && listedBank.includes(bank));
+          if (outcome === 'succeeded') assert.deepEqual([api, bank], ['A0000', '000']);
+          if (outcome === 'no_such_transfer') assert.deepEqual([api, bank], ['A0310', '']);
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 
   it('are ambiguous when unlisted', () => {

@@ -334,6 +334,33 @@ describe('a question to Open Banking', () => {
       assert.equal(JSON.stringify(answer).includes(SECRETS.clientSecret), false);
     });
 
+    it('reads a client secret again, once, that was rotated since it was cached', async () => {
+      const { simulated, clock } = await simulator();
+      simulated.addClientSecret('rotated');
+      simulated.endClientSecret(SECRETS.clientSecret);
+      const reads: boolean[] = [];
+      const credentials = (fresh: boolean) => {
+        reads.push(fresh);
+        return Promise.resolve(fresh ? { ...SECRETS, clientSecret: 'rotated' } : SECRETS);
+      };
+      const bank = testBank(simulated.url, clock, { credentials });
+      assert.equal((await bank.listTransactions(request)).outcome, 'page');
+      assert.deepEqual(reads, [false, true]);
+    });
+
+    it('tries a refused client secret no second time when the secret still holds the same', async () => {
+      const made = await server(
+        () => assert.fail('no question without a token'),
+        (outgoing) => reply(outgoing, 401, { rsp_code: 'O0001' }),
+      );
+      const answer = await testBank(made.url, noon).listTransactions(request);
+      assert.deepEqual(
+        [answer.outcome, answer.outcome === 'refused' && answer.detail],
+        ['refused', 'HTTP 401 O0001'],
+      );
+      assert.equal(made.tokensIssued(), 1);
+    });
+
     it('is a matter of credentials when they cannot be read', async () => {
       const credentials = () => Promise.reject(new RangeError('no such secret'));
       const answer = await testBank('http://127.0.0.1:1', noon, { credentials }).listTransactions(request);

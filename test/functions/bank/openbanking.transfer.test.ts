@@ -220,6 +220,22 @@ describe('a transfer through Open Banking', () => {
     assert.equal(made.tokensIssued(), 2);
   });
 
+  it('is ambiguous and not repeated when the pass phrase is an old one, and the next one reads it anew', async () => {
+    const simulated = await simulator();
+    simulated.changePassPhrase('rotated');
+    const reads: boolean[] = [];
+    const passPhrase = (fresh: boolean) => {
+      reads.push(fresh);
+      return Promise.resolve(fresh ? 'rotated' : SECRETS.passPhrase);
+    };
+    const bank = testBank(simulated.url, clock, { passPhrase });
+    const send = async () =>
+      (await bank.sendTransfer(bank.prepareTransfer(transferOrder(clock)), yes)).result.outcome;
+    assert.deepEqual([await send(), await send(), await send()], ['ambiguous', 'succeeded', 'ambiguous']);
+    assert.deepEqual(reads, [false, true, false]);
+    assert.equal(simulated.transfers().length, 1);
+  });
+
   it('fetches a new token first when the one it has may not outlive the transfer', async () => {
     const simulated = await simulator({ tokenLifeSeconds: 600 });
     const own = testClock();

@@ -7,6 +7,7 @@ import { takeLease } from '../../../functions/cycle/lease.ts';
 import type { handler as Handler } from '../../../functions/cycle/match.handler.ts';
 import { startSecretsManager, type LocalSecretsManager } from '../../../local/secrets-manager.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { functionEnvironment, setEnvironment } from '../../support/function-environment.ts';
 import { ACCOUNT, later, minutes } from '../../support/statement-scene.ts';
 
 /** Nothing listens on port 1 of this machine: the bank and the queue are down. */
@@ -16,33 +17,20 @@ describe('the matcher function', () => {
   let test: TestDatabase;
   let secrets: LocalSecretsManager;
   let handler: typeof Handler;
-  const replaced: Record<string, string | undefined> = {};
+  let restore: () => void;
 
   before(async () => {
     test = await createTestDatabase();
     secrets = await startSecretsManager();
-    const values: Record<string, string> = {
-      AWS_REGION: 'ap-northeast-2',
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local',
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.endpoint,
-      POWERTOOLS_LOG_LEVEL: 'SILENT',
-      DATABASE_HOST: test.address.host,
-      DATABASE_PORT: test.address.port.toString(),
-      DATABASE_NAME: test.address.database,
-      DATABASE_TLS: 'off',
-      DATABASE_SECRET_ID: 'database',
+    restore = setEnvironment({
+      ...functionEnvironment(test, secrets.endpoint),
       DATA_KEYS_SECRET_ID: 'data-keys',
       BANK_BASE_URL: NOBODY,
       BANK_CREDENTIALS_SECRET_ID: 'bank',
       COLLECTION_ACCOUNT: ACCOUNT,
       PAYOUT_ACCOUNT: ACCOUNT,
       TRANSFER_QUEUE_URL: `${NOBODY}/queue`,
-    };
-    for (const [name, value] of Object.entries(values)) {
-      replaced[name] = process.env[name];
-      process.env[name] = value;
-    }
+    });
     const client = new SecretsManagerClient({});
     const put = (Name: string, value: object) =>
       client.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify(value) }));
@@ -57,10 +45,7 @@ describe('the matcher function', () => {
     ({ handler } = await import('../../../functions/cycle/match.handler.ts'));
   });
   after(async () => {
-    for (const [name, value] of Object.entries(replaced)) {
-      if (value === undefined) Reflect.deleteProperty(process.env, name);
-      else process.env[name] = value;
-    }
+    restore();
     await secrets.stop();
     await test.close();
   });

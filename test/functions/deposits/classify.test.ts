@@ -100,6 +100,7 @@ describe('the class of a row', () => {
     it('is what a rule says when nothing else explains it', () => {
       const interest = row({ direction: 'in', text: '이자', kind: '이자' });
       assert.equal(classOf(interest, { rules: [rule()] }), 'classified interest');
+      assert.equal(classOf({ ...interest, kind: '이체' }, { rules: [rule()] }), 'deposit');
       assert.equal(
         classOf(row({ direction: 'in' }), { attempt: attempt(), rules: [rule({ kindEquals: '' })] }),
         'return 7',
@@ -128,6 +129,8 @@ describe('the class of a row', () => {
       const known = { reversible: [deposited()] };
       assert.equal(classOf(row(taken), known), 'reversal 3');
       assert.equal(classOf(row({ ...taken, kind: ' 취소' }), known), 'reversal 3');
+      const inTheSameSecond = row({ ...taken, occurredAt: deposited().occurredAt });
+      assert.equal(classOf(inTheSameSecond, known), 'reversal 3');
       assert.equal(classOf(row({ ...taken, kind: '출금' }), known), 'unexplained');
       assert.equal(classOf(row({ ...taken, amount: 5001n }), known), 'unexplained');
       assert.equal(classOf(row({ ...taken, text: '김철수0420' }), known), 'unexplained');

@@ -4,6 +4,7 @@ import { createOpenBanking } from '../../../functions/bank/openbanking.client.ts
 import { book } from '../../../functions/deposits/book.step.ts';
 import { collect, rereadEarlier } from '../../../functions/deposits/collect.step.ts';
 import { reconcile } from '../../../functions/ledger/reconcile.step.ts';
+import { machineTiming } from '../../../functions/shared/clock.ts';
 import { won } from '../../../functions/shared/money.ts';
 import { startBankSimulator } from '../../../local/bank-simulator/bank-simulator.ts';
 import { createTestDatabase } from '../../support/database.ts';
@@ -18,7 +19,7 @@ describe('collecting from a bank that shows rows late, twice and out of order, a
     it(`stores each row once, and the books agree with it (seed ${seed})`, async () => {
       const test = await createTestDatabase();
       let now = at('10:00:00');
-      const clock = { now: () => now };
+      const clock = { ...machineTiming, now: () => now };
       const simulator = await startBankSimulator({
         clock,
         seed,

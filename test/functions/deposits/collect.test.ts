@@ -6,6 +6,8 @@ import { openMessage } from '../../../functions/bank/bank-message.repository.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
   ACCOUNT,
+  addOrder,
+  addSeller,
   at,
   cycleAt,
   later,
@@ -70,6 +72,15 @@ describe('collecting', () => {
     assert.deepEqual([first?.covers_from, first?.covers_to], [at('00:00:00'), at('09:59:59')]);
     assert.deepEqual([first?.rows, first?.fresh_rows, first?.repeated_rows], [38, 30, 8]);
     assert.deepEqual([second?.covers_from, second?.chain], [at('08:59:59'), 'mended']);
+  });
+
+  it('reads what was paid before the first cycle, also when that one comes after midnight', async () => {
+    const evening = (time: string) => at(time, '2026-03-09');
+    const order = { name: '홍길동1111', amount: 1000n, opensAt: evening('23:50:00') };
+    await addOrder(test.db, { sellerId: await addSeller(test.db), ...order });
+    const bank = new ScriptedBank(rowsAMinute(8, evening('23:54:00')));
+    assert.deepEqual(await read(bank, at('00:03:00')), { outcome: 'complete', fresh: 8 });
+    assert.deepEqual((await cursor()).begins_at, evening('00:00:00'));
   });
 
   it('stores a row that shows up late', async () => {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
-import { sql } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import { LeaseLost, takeLease } from '../../../functions/cycle/lease.ts';
+import type { Database } from '../../../functions/database.ts';
 import { book } from '../../../functions/deposits/book.step.ts';
 import type { UnbookedRow } from '../../../functions/deposits/classify.ts';
 import { insertMatches, lockNamedOrders } from '../../../functions/deposits/match.repository.ts';
 import { won } from '../../../functions/shared/money.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { lockWaiters } from '../../support/payout-world.ts';
+import { race, RACERS, tally } from '../../support/racers.ts';
 import {
   ACCOUNT,
   addOrder,
@@ -18,6 +21,7 @@ import {
   Statement,
   storeStatement,
 } from '../../support/statement-scene.ts';
+import { until } from '../../support/until.ts';
 
 const GATE = 42;
 
@@ -37,12 +41,10 @@ describe('matching at the same time as others', () => {
 
   /** Waits until so many sessions of this database wait for a lock. */
   const untilWaiting = async (sessions: number): Promise<void> => {
-    for (;;) {
-      const { rows } = await sql<{ waiting: number }>`
-        select count(*)::int as waiting from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`.execute(test.owner);
-      if (rows[0]?.waiting === sessions) return;
-    }
+    await until(
+      `${sessions} sessions wait for a lock`,
+      async () => (await lockWaiters({ test })) === BigInt(sessions),
+    );
   };
 
   /** A gate right before a page stores its deposits, when its orders are locked. `open` lets the page pass. */
@@ -101,24 +103,26 @@ describe('matching at the same time as others', () => {
     assert.deepEqual(await deposit(), { state: 'matched', reason: null });
   });
 
-  it('keeps the lease while a page is written, and loses it for the next page', async () => {
+  it('keeps the lease while a page is written, and loses it after that', async () => {
     await oneMatch();
     const gate = await gateBeforeDeposits();
     const context = await cycleAt(test, now);
-    const booking = assert.rejects(book(context, ACCOUNT), LeaseLost);
+    const booking = book(context, ACCOUNT);
     await untilWaiting(1);
     const taking = takeLease(test.db, 'another', new Date(now.getTime() + minutes(30)), minutes(5));
     await untilWaiting(2);
     await gate.open();
     assert.equal(await taking, context.token + 1n);
-    await booking;
+    // The look for a next page may come before the lease is taken, or after it.
+    await booking.catch((error: unknown) => assert.ok(error instanceof LeaseLost));
+    await assert.rejects(book(context, ACCOUNT), LeaseLost);
     assert.deepEqual(await deposit(), { state: 'matched', reason: null });
     assert.equal((await test.db.selectFrom('posting').select('posting_id').execute()).length, 4);
   });
 
   describe('a hundred times at once', () => {
-    const allocate = (depositRowId: bigint, orderId: bigint) =>
-      test.db
+    const allocate = async (db: Kysely<Database>, depositRowId: bigint, orderId: bigint) => {
+      await db
         .insertInto('allocation')
         .values({
           deposit_row_id: depositRowId,
@@ -130,30 +134,22 @@ describe('matching at the same time as others', () => {
           undone_at: null,
         })
         .execute();
-    const outcomesOf = async (attempts: readonly Promise<unknown>[]) => {
-      const settled = await Promise.allSettled(attempts);
-      const refused = settled.flatMap((one) =>
-        one.status === 'rejected'
-          ? [(one.reason as { constraint?: string }).constraint ?? String(one.reason)]
-          : [],
-      );
-      return { won: settled.length - refused.length, refused };
     };
 
     it('allocates one deposit once', async () => {
-      const attempts = Array.from({ length: 100 }, (_, n) => allocate(1n, BigInt(n)));
-      const { won: winners, refused } = await outcomesOf(attempts);
-      assert.equal(winners, 1);
-      assert.deepEqual(new Set(refused), new Set(['allocation_one_automatic_a_deposit']));
-      assert.equal(refused.length, 99);
+      const outcomes = await race(test, async (db, n) => await allocate(db, 1n, BigInt(n)));
+      assert.deepEqual(
+        tally(outcomes, () => 'allocated'),
+        { allocated: 1, allocation_one_automatic_a_deposit: 99 },
+      );
     });
 
     it('allocates one order once', async () => {
-      const attempts = Array.from({ length: 100 }, (_, n) => allocate(BigInt(n), 1n));
-      const { won: winners, refused } = await outcomesOf(attempts);
-      assert.equal(winners, 1);
-      assert.deepEqual(new Set(refused), new Set(['allocation_one_automatic_an_order']));
-      assert.equal(refused.length, 99);
+      const outcomes = await race(test, async (db, n) => await allocate(db, BigInt(n), 1n));
+      assert.deepEqual(
+        tally(outcomes, () => 'allocated'),
+        { allocated: 1, allocation_one_automatic_an_order: 99 },
+      );
     });
 
     it('pays one order with one deposit, and keeps nothing of the other pages', async () => {
@@ -172,19 +168,53 @@ describe('matching at the same time as others', () => {
         kind: '',
         possibleDuplicate: false,
       });
-      const attempts = Array.from({ length: 100 }, (_, n) =>
-        test.db
+      const outcomes = await race(test, async (db, n) => {
+        await db
           .transaction()
           .execute(
             async (trx) =>
               await insertMatches(trx, [{ row: row(n), names: namesOf('홍길동0420'), order: order! }], now),
-          ),
-      );
-      const { won: winners, refused } = await outcomesOf(attempts);
-      assert.equal(winners, 1);
-      assert.equal(refused.length, 99);
+          );
+      });
+      const counts = tally(outcomes, () => 'paid');
+      assert.equal(counts['paid'], 1);
+      assert.equal(outcomes.filter((outcome) => outcome.status === 'rejected').length, 99);
       assert.equal((await test.db.selectFrom('deposit').select('row_id').execute()).length, 1);
       assert.equal((await test.db.selectFrom('allocation').select('order_id').execute()).length, 1);
+    });
+
+    it('books one page of one cycle once, whoever else works under its token', async () => {
+      await oneMatch();
+      const context = await cycleAt(test, now);
+      const outcomes = await race(test, async (db) => await book({ ...context, db }, ACCOUNT));
+      assert.equal(tally(outcomes, (booked) => `matched ${booked.matched}`)['matched 1'], 1);
+      assert.deepEqual(await deposit(), { state: 'matched', reason: null });
+      assert.equal((await test.db.selectFrom('allocation').select('order_id').execute()).length, 1);
+      assert.equal((await test.db.selectFrom('posting').select('posting_id').execute()).length, 4);
+      assert.equal((await test.db.selectFrom('transfer').select('transfer_id').execute()).length, 1);
+    });
+
+    it('lets one of 100 cancellations win, or the match, and never both', async () => {
+      await oneMatch();
+      const context = await cycleAt(test, now);
+      const booking = Promise.withResolvers<number>();
+      const cancelling = await race(test, async (db, n) => {
+        if (n === RACERS / 2) booking.resolve(book(context, ACCOUNT).then(({ matched }) => matched));
+        const { numUpdatedRows } = await db
+          .updateTable('shop_order')
+          .set({ state: 'cancelled', closed_at: now })
+          .where('state', '=', 'awaiting_deposit')
+          .executeTakeFirst();
+        return numUpdatedRows === 1n ? 'cancelled' : 'refused';
+      });
+      const { cancelled = 0, refused } = tally(cancelling, (name) => name);
+      const matched = await booking.promise;
+      assert.equal(cancelled + matched, 1);
+      assert.equal(refused, RACERS - cancelled);
+      const order = await test.db.selectFrom('shop_order').select('state').executeTakeFirstOrThrow();
+      assert.equal(order.state, matched === 1 ? 'paid' : 'cancelled');
+      const reviewed = { state: 'in_review', reason: 'order_cancelled' };
+      assert.deepEqual(await deposit(), matched === 1 ? { state: 'matched', reason: null } : reviewed);
     });
   });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { book } from '../../../functions/deposits/book.step.ts';
 import type { Claim } from '../../../functions/transfers/claim.step.ts';
+import { findDifferences } from '../../../functions/ledger/compare.step.ts';
 import { recordProvenEnd } from '../../../functions/transfers/outcome.repository.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
@@ -29,6 +30,7 @@ describe('our own transfers on the statement', () => {
     sellerId = await addSeller(test.db, { feeBp: 100 });
   });
   afterEach(async () => {
+    assert.deepEqual((await findDifferences(test.db))?.differences, []);
     await test.close();
   });
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { kstDate } from '../../../functions/bank/kst.ts';
 import {
   halve,
+  planBeginning,
   OVERLAP_MS,
   planRead,
   planReread,
@@ -148,6 +149,14 @@ describe('a range', () => {
     );
   });
 
+  it('splits before its last second, which is then a part of its own', () => {
+    const [from, to] = [new Date('2026-03-10T01:00:00Z'), new Date('2026-03-10T01:00:09Z')];
+    assert.deepEqual(splitBefore({ from, to }, to), [
+      { from, to: new Date('2026-03-10T01:00:08Z') },
+      { from: to, to },
+    ]);
+  });
+
   it('splits before an instant inside it, and stays whole otherwise', () => {
     fc.assert(
       fc.property(ranges, seconds, (range, instant) => {
@@ -158,5 +167,24 @@ describe('a range', () => {
         if (inside) assert.deepEqual(parts[1]?.from, instant);
       }),
     );
+  });
+
+  describe('of a new account begins', () => {
+    const now = new Date('2026-03-10T00:03:00+09:00');
+    const midnight = (date: string) => new Date(`${date}T00:00:00+09:00`);
+
+    it('with the day of the first order, whose buyer may have paid before the first cycle', () => {
+      const order = new Date('2026-03-09T23:50:00+09:00');
+      assert.deepEqual(planBeginning(now, order), midnight('2026-03-09'));
+    });
+
+    it('today, when there is no order or none that counts already', () => {
+      assert.deepEqual(planBeginning(now, undefined), midnight('2026-03-10'));
+      assert.deepEqual(planBeginning(now, new Date('2026-03-11T10:00:00+09:00')), midnight('2026-03-10'));
+    });
+
+    it('no earlier than what is read again each day', () => {
+      assert.deepEqual(planBeginning(now, midnight('2025-01-01')), midnight('2026-03-08'));
+    });
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { book } from '../../../functions/deposits/book.step.ts';
 import type { Claim } from '../../../functions/transfers/claim.step.ts';
+import { findDifferences } from '../../../functions/ledger/compare.step.ts';
 import { handBackUnsent, recordProvenEnd } from '../../../functions/transfers/outcome.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -31,6 +32,7 @@ describe('a deposit that the bank takes back', () => {
     sellerId = await addSeller(test.db, { feeBp: 100 });
   });
   afterEach(async () => {
+    assert.deepEqual((await findDifferences(test.db))?.differences, []);
     await test.close();
   });
 

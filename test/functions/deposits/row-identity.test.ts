@@ -52,6 +52,28 @@ describe('row identity', () => {
       assert.deepEqual(outcome([up!, down!, up!, down!], [], 0n).sort(), ['0#1', '0#2?', '1#1', '1#2?']);
     });
 
+    it('are a possible duplicate when the order in which they are shown leads nowhere, though no run of them repeats', () => {
+      const [a, b, c] = [step(0n, 1n), step(1n, 2n), step(2n, 0n)];
+      assert.deepEqual(outcome([a, b, c, a]), ['1#1', '2#1', '0#1', '1#2']);
+      assert.deepEqual(outcome([a, c, b, a]).sort(), ['0#1', '1#1', '1#2?', '2#1']);
+    });
+
+    it('are true where a run begins as one before it, and goes on otherwise', () => {
+      const [a, b, c] = [step(0n, 1n), step(1n, 0n), step(1n, 2n)];
+      assert.deepEqual(outcome([a, b, a, c]), ['1#1', '0#1', '1#2', '2#1']);
+    });
+
+    it('are searched for repeated runs up to 64 rows, and in doubt beyond', () => {
+      /** From 0 up to the top, back to 0, and the first step again. */
+      const around = (rows: number) => {
+        const top = BigInt(rows - 2);
+        const up = Array.from({ length: rows - 2 }, (_, n) => step(BigInt(n), BigInt(n + 1)));
+        return [...up, step(top, 0n), step(0n, 1n)];
+      };
+      assert.equal(outcome(around(64)).at(-1), '1#2');
+      assert.ok(outcome(around(65)).includes('1#2?'));
+    });
+
     it('are never fewer than what is stored', () => {
       const [up, down] = thereAndBack;
       const following = step(0n, 7n, '다음', next);

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { chainHash, GENESIS, type ChainedPosting } from '../../../functions/ledger/chain.ts';
 
@@ -20,6 +21,22 @@ const hex = (posting: ChainedPosting, position = 1n, previous: Uint8Array = GENE
 describe('the hash of a posting', () => {
   it('is the same for the same posting', () => {
     fc.assert(fc.property(postings, (posting) => hex(posting) === hex({ ...posting })));
+  });
+
+  it('is the same in every version, since journals that are kept bear it', () => {
+    const posting: ChainedPosting = {
+      posting_id: 1n,
+      debit: 'bank:1',
+      credit: 'unallocated',
+      amount: 10_000n,
+      kind: 'deposit',
+      row_id: 7n,
+      order_id: null,
+      transfer_id: null,
+      attempt_id: null,
+      at: new Date('2026-03-10T10:00:00+09:00'),
+    };
+    assert.equal(hex(posting), '546e642b22f929fc2f158f5eb124772b99502db682ac78139e875b97472841ca');
   });
 
   const fields = [

@@ -42,6 +42,8 @@ describe('the closing balance', () => {
   it('is that of the row stored last, when nothing else tells', () => {
     assert.equal(closingBalance(through(10n, 30n, 10n)), 10n);
     assert.equal(closingBalance(through(10n, 30n, 10n), through(1n, 2n)), 10n);
+    assert.equal(closingBalance(through(10n, 30n, 20n, 10n)), 10n);
+    assert.equal(closingBalance(through(30n, 20n, 10n, 30n)), 30n);
   });
 
   it('is nothing without a row', () => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
   allocationPostings,
+  depositPosting,
   holdPosting,
+  openingCorrection,
   openingPostings,
   postPosting,
   returnPosting,
@@ -45,9 +47,26 @@ describe('postings', () => {
     );
   });
 
+  it('say what each is: a deposit that is nobody’s yet, the seller’s part of it, the fee', () => {
+    assert.deepEqual(depositPosting('x', 7n, won(1000n)), {
+      debit: 'bank:x',
+      credit: 'unallocated',
+      amount: 1000n,
+      kind: 'deposit',
+      rowId: 7n,
+    });
+    const paid = { rowId: 7n, orderId: 8n, sellerId: 'a', amount: won(1000n) };
+    assert.deepEqual(allocationPostings(paid, 300 as BasisPoints).map(legs), [
+      'allocation: unallocated → seller:a 970',
+      'fee: unallocated → fees 30',
+    ]);
+  });
+
   it('open an account with what it held, overdrawn or not, and with nothing for nothing', () => {
     assert.deepEqual(openingPostings('x', 5n).map(legs), ['opening: bank:x → opening 5']);
     assert.deepEqual(openingPostings('x', -5n).map(legs), ['opening: opening → bank:x 5']);
+    assert.deepEqual(openingCorrection('x', -5n).map(legs), ['correction: opening → bank:x 5']);
+    assert.deepEqual(openingCorrection('x', 0n), []);
     assert.deepEqual(openingPostings('x', 0n), []);
   });
 

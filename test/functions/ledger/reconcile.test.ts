@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { sql, type RawBuilder } from 'kysely';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
 import { book } from '../../../functions/deposits/book.step.ts';
+import type { ReconciliationDetail } from '../../../functions/ledger/reconcile.repository.ts';
 import { reconcile, watchReconciliation } from '../../../functions/ledger/reconcile.step.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
@@ -16,6 +18,8 @@ import {
   storeStatement,
   succeed,
 } from '../../support/statement-scene.ts';
+
+const NONE = { count: 0, first: [] };
 
 describe('reconciliation', () => {
   let test: TestDatabase;
@@ -60,8 +64,12 @@ describe('reconciliation', () => {
         statementBalance: 1_010_000n,
         expectedBalance: 1_010_000n,
         drift: 0n,
-        unexplainedRows: 0,
-        missingWithdrawals: 0,
+        oneSided: {
+          missing_withdrawals: NONE,
+          shown_not_paid: NONE,
+          unexplained_rows: NONE,
+          unbooked_rows: NONE,
+        },
       });
     });
 
@@ -169,7 +177,7 @@ describe('reconciliation', () => {
       await succeed(test, claim, at('10:06:00'));
       assert.equal(await driftAt('10:20:59'), 0n);
       const result = await reconcileAt('10:21:00');
-      assert.deepEqual([result?.drift, result?.missingWithdrawals], [9_900n, 1]);
+      assert.deepEqual([result?.drift, result?.oneSided.missing_withdrawals.count], [9_900n, 1]);
     });
   });
 
@@ -178,7 +186,7 @@ describe('reconciliation', () => {
     statement.out(400n, '도난', at('10:01:00'));
     await bookAt('10:05:00');
     const result = await reconcileAt('10:05:00');
-    assert.deepEqual([result?.drift, result?.unexplainedRows], [0n, 1]);
+    assert.deepEqual([result?.drift, result?.oneSided.unexplained_rows.count], [0n, 1]);
   });
 
   it('is not done while none of the rows is booked, for then the opening balance is not known', async () => {
@@ -291,6 +299,173 @@ describe('reconciliation', () => {
       await bookAt('10:10:00');
       assert.equal(await driftAt('10:10:00'), 0n);
       assert.deepEqual(await active(), []);
+    });
+  });
+
+  describe('names', () => {
+    const kept = async () =>
+      (
+        await test.db
+          .selectFrom('reconciliation')
+          .select('detail')
+          .orderBy('reconciliation_id', 'desc')
+          .limit(1)
+          .executeTakeFirstOrThrow()
+      ).detail as ReconciliationDetail;
+    const lastAlarm = async () =>
+      await test.db
+        .selectFrom('alarm')
+        .select(['name', 'detail'])
+        .orderBy('alarm_id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+    /** As the database's owner may, once the triggers are off. */
+    const tamper = (statement: RawBuilder<unknown>) =>
+      test.owner.transaction().execute(async (trx) => {
+        await sql`set local session_replication_role = replica`.execute(trx);
+        await statement.execute(trx);
+      });
+    /** Complete reads at such times, and what they log as errors. */
+    const reconcileTimes = async (...times: string[]) => {
+      const logged: (Record<string, unknown> | undefined)[] = [];
+      const log = {
+        info: () => undefined,
+        warn: () => undefined,
+        error: (_message: string, detail?: Record<string, unknown>) => void logged.push(detail),
+      };
+      for (const time of times) await reconcile(await cycleAt(test, at(time), { log }), ACCOUNT, true);
+      return logged;
+    };
+
+    it('the transfer that is paid and not on the statement, and halts payouts when two complete reads miss it', async () => {
+      const { claim } = await payoutUnderWay();
+      await succeed(test, claim, at('10:06:00'));
+      await reconcileTimes('10:15:00', '10:20:00');
+      assert.deepEqual([(await kept()).missing_withdrawals.count, await active()], [0, []]);
+      const logged = await reconcileTimes('10:25:00', '10:30:00');
+      const transferId = claim.posted.transferId.toString();
+      assert.deepEqual((await kept()).missing_withdrawals, {
+        count: 1,
+        first: [{ transfer_id: transferId, attempt_id: claim.posted.attemptId.toString(), amount: '9900' }],
+      });
+      assert.deepEqual(await active(), ['halt_drift']);
+      const alarm = await lastAlarm();
+      assert.equal(alarm?.name, 'drift');
+      assert.match(
+        String((alarm.detail as { reason?: unknown }).reason),
+        new RegExp(
+          `differs from the books by 9900 won, and 1 paid transfer is not on the statement \\(${transferId}\\)`,
+        ),
+      );
+      assert.equal(logged.length, 1);
+      assert.deepEqual(logged[0]?.['missing_withdrawals'], (await kept()).missing_withdrawals);
+    });
+
+    it('that transfer also when something else makes up for its amount', async () => {
+      const { claim } = await payoutUnderWay();
+      await succeed(test, claim, at('10:06:00'));
+      await sql`insert into posting (debit, credit, amount, kind, at) values (${`bank:${ACCOUNT}`}, 'owner', 9900, 'correction', now())`.execute(
+        test.db,
+      );
+      await reconcileTimes('10:25:00', '10:30:00');
+      assert.equal(await driftAt('10:35:00'), 0n);
+      assert.deepEqual([await active(), await alarms()], [['halt_drift'], ['drift']]);
+    });
+
+    it('the withdrawal that our reference explains and that the books have not paid, and halts for it not', async () => {
+      const { claim, reference } = await payoutUnderWay();
+      await leaveInDoubt(test, claim);
+      statement.out(9_900n, reference, at('10:06:05'));
+      await bookAt('10:10:00');
+      await tamper(sql`update transfer_attempt set state = 'open'`);
+      await reconcileAt('10:10:00');
+      const { count, first } = (await kept()).shown_not_paid;
+      assert.deepEqual([count, first[0]?.['transfer_id']], [1, claim.posted.transferId.toString()]);
+    });
+
+    it('rows that wait to be booked, the first twenty of them, and how many there are', async () => {
+      statement.in(10_000n, '아무개', at('10:00:00'));
+      await bookAt('10:05:00');
+      for (let n = 0; n < 25; n += 1) statement.in(3_000n, `아무개${n}`, at('10:06:00'));
+      await storeStatement(test.db, statement.rows);
+      await reconcileAt('10:10:00');
+      const { count, first } = (await kept()).unbooked_rows;
+      assert.deepEqual([count, first.length], [25, 20]);
+      assert.deepEqual(first[0], { row_id: '2', direction: 'in', amount: '3000' });
+    });
+
+    it('the withdrawal that nothing explains', async () => {
+      statement.in(10_000n, '하나', at('10:00:00'));
+      statement.out(400n, '도난', at('10:01:00'));
+      await bookAt('10:05:00');
+      await reconcileAt('10:05:00');
+      assert.deepEqual((await kept()).unexplained_rows, {
+        count: 1,
+        first: [{ row_id: '2', amount: '400' }],
+      });
+      assert.deepEqual(await active(), ['halt_drift']);
+    });
+
+    it('where the balance jumps over a row that the statement left out', async () => {
+      statement.in(10_000n, '하나', at('10:00:00'));
+      statement.in(777n, '둘', at('10:01:00'));
+      statement.in(300n, '셋', at('10:02:00'));
+      await storeStatement(test.db, statement.rows.toSpliced(1, 1));
+      await book(await cycleAt(test, at('10:05:00')), ACCOUNT);
+      await reconcileTimes('10:05:00', '10:10:00');
+      const gaps = { count: 1, first: [{ after_row: '1', before_row: '2', won: '777' }] };
+      assert.deepEqual((await kept()).balance_gaps, gaps);
+      assert.deepEqual(((await lastAlarm())?.detail as { balance_gaps?: unknown }).balance_gaps, gaps);
+    });
+
+    it('a booked row that the journal does not hold, and one that it holds with another amount', async () => {
+      statement.in(10_000n, '하나', at('10:00:00'));
+      statement.in(777n, '둘', at('10:01:00'));
+      statement.in(300n, '셋', at('10:02:00'));
+      await bookAt('10:05:00');
+      await reconcileAt('10:05:00');
+      statement.in(40n, '넷', at('10:06:00'));
+      statement.in(50n, '다섯', at('10:06:30'));
+      await bookAt('10:10:00');
+      await tamper(sql`delete from posting where row_id = 4`);
+      await tamper(sql`update posting set amount = 51 where row_id = 5`);
+      await reconcileTimes('10:10:00', '10:15:00');
+      assert.deepEqual((await kept()).rows_not_posted, {
+        count: 2,
+        first: [
+          { row_id: '4', direction: 'in', amount: '40', posted: '0' },
+          { row_id: '5', direction: 'in', amount: '50', posted: '51' },
+        ],
+      });
+      assert.deepEqual(await active(), ['halt_drift']);
+    });
+
+    it('a posting of the account for which the statement has no row', async () => {
+      statement.in(10_000n, '하나', at('10:00:00'));
+      await bookAt('10:05:00');
+      await sql`insert into posting (debit, credit, amount, kind, row_id, at) values (${`bank:${ACCOUNT}`}, 'unallocated', 5, 'deposit', 99, now())`.execute(
+        test.db,
+      );
+      await reconcileTimes('10:10:00', '10:15:00');
+      const { count, first } = (await kept()).postings_without_row ?? NONE;
+      assert.deepEqual([count, first[0]?.['kind'], first[0]?.['amount']], [1, 'deposit', '5']);
+      assert.deepEqual(await active(), ['halt_drift']);
+    });
+
+    it('a second drift by a second alarm, while the halt of the first stands', async () => {
+      statement.in(10_000n, '하나', at('10:00:00'));
+      await bookAt('10:05:00');
+      const post = (rowId: number) =>
+        sql`insert into posting (debit, credit, amount, kind, row_id, at) values (${`bank:${ACCOUNT}`}, 'unallocated', 5, 'deposit', ${rowId}, now())`.execute(
+          test.db,
+        );
+      await post(98);
+      await reconcileTimes('10:10:00', '10:15:00');
+      await reconcileTimes('10:20:00', '10:25:00');
+      assert.equal((await alarms()).length, 1);
+      await post(99);
+      await reconcileTimes('10:30:00', '10:35:00');
+      assert.equal((await alarms()).length, 2);
     });
   });
 

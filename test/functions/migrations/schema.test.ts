@@ -21,6 +21,9 @@ describe('the schema', () => {
     'reconciliation',
     'alarm',
     'audit',
+    'books_comparison',
+    'daily_close',
+    'daily_close_account',
   ];
   for (const journal of journals) {
     it(`lets the application neither change nor delete a row of ${journal}`, async () => {

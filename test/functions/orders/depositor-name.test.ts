@@ -108,6 +108,19 @@ describe('depositor name', () => {
     for (const stem of ['홍길동', '홍길']) assert.equal(new Set(allNamesOf(stem)).size, numbersOf(stem));
   });
 
+  it('has another check digit in each of ten lives of the database, so that none repeats a name of another', () => {
+    const lives = Array.from({ length: 10 }, (_, life) => nameOf('홍길동', 572, life));
+    assert.equal(new Set(lives).size, 10);
+    assert.equal(nameOf('홍길동', 572, 10), lives[0]);
+    fc.assert(
+      fc.property(recipientName, chance, fc.integer({ min: 1, max: 9 }), (recipient, random, life) => {
+        const name = issued(issueName(recipient, new Set(), random, life));
+        assert.ok(isIssuableForm(name, life));
+        assert.ok(!isIssuableForm(name), 'the life before cannot have given it out');
+      }),
+    );
+  });
+
   it('can be typed, compared and checked, whoever the recipient is', () => {
     fc.assert(
       fc.property(recipientName, chance, (recipient, random) => {
@@ -140,11 +153,13 @@ describe('depositor name', () => {
         '홍길동57240',
         '홍길동전572',
         '5724홍길동',
+        '홍길5724동',
+        '0홍길5724',
         '0000000',
         '국민05724',
         '',
       ];
-      const notNormal = ['hgd5724', '홍길동５７２４', '홍-동5724', 'ễễễ5724'];
+      const notNormal = ['hgd5724', '홍길동５７２４', '홍-동5724', 'ễễễ5724', 'ễ길동5724'];
       for (const text of [...others, ...notNormal]) assert.equal(isIssuableForm(text), false, text);
     });
   });
@@ -221,7 +236,9 @@ describe('depositor name', () => {
       assert.equal(issued(soon!), nameOf('홍길순', 0));
       assert.equal(issued(none!), nameOf('홍', 0));
       assert.equal(issued(kim!), nameOf('김길동', 0));
+      const before = taken.size;
       assert.deepEqual(issueNames(['홍길동'], taken, always(0)), [{ outcome: 'exhausted' }]);
+      assert.equal(taken.size, before);
     });
   });
 });

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
-import { createVault, maskAccountNumber, type DataKeys } from '../../../functions/shared/encryption.ts';
+import {
+  createVault,
+  maskAccountNumber,
+  UnknownDataKey,
+  type DataKeys,
+} from '../../../functions/shared/encryption.ts';
 
 function newKeys(...ids: string[]): DataKeys {
   return {
@@ -60,6 +65,21 @@ describe('the vault', () => {
     assert.equal(after.encrypt('account-number', '110200300').keyId, 'k2');
     const forgetful = createVault({ ...keys, keys: { k2: keys.keys['k2'] ?? '' } });
     assert.throws(() => forgetful.decrypt('account-number', old), /data key k1 is not in the secret/);
+  });
+
+  it('learns a key that is newer than its secret was when it was read, and asks for one that it knows no more', async () => {
+    const keys = newKeys('k1', 'k2');
+    const newer = createVault(keys).encrypt('account-number', '110200300');
+    const asked: string[] = [];
+    const readAgain = () => Promise.resolve((asked.push('again'), keys));
+    const vault = createVault({ ...keys, current: 'k1', keys: { k1: keys.keys['k1'] ?? '' } }, readAgain);
+    assert.throws(() => vault.decrypt('account-number', newer), UnknownDataKey);
+    assert.equal(await vault.learn('k2'), true);
+    assert.equal(vault.decrypt('account-number', newer).toString(), '110200300');
+    assert.equal(await vault.learn('k1'), true);
+    assert.deepEqual(asked, ['again']);
+    assert.equal(await vault.learn('k3'), false);
+    assert.throws(() => vault.decrypt('account-number', { ...newer, keyId: 'k3' }), /data key k3/);
   });
 });
 

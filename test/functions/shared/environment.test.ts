@@ -22,6 +22,16 @@ describe("a function's environment", () => {
     });
   });
 
+  it("holds the cluster's name where the deployment gives one, and never an empty one", () => {
+    assert.equal(readEnvironment('migration', migration).DATABASE_IDENTITY, undefined);
+    const named = { ...migration, DATABASE_IDENTITY: 'cluster-ABC' };
+    assert.equal(readEnvironment('migration', named).DATABASE_IDENTITY, 'cluster-ABC');
+    assert.throws(
+      () => readEnvironment('migration', { ...migration, DATABASE_IDENTITY: '' }),
+      /DATABASE_IDENTITY/,
+    );
+  });
+
   it('names each variable that is missing or makes no sense, with its value', () => {
     const env = { ...migration, DATABASE_HOST: undefined, DATABASE_PORT: '70000' };
     assert.throws(

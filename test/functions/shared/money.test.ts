@@ -27,6 +27,10 @@ describe('won', () => {
     );
   });
 
+  it('are read with spaces around them', () => {
+    assert.equal(parseWon(' 1,000 '), 1000n);
+  });
+
   for (const text of [
     '',
     '12.5',
@@ -72,6 +76,8 @@ describe('a fee', () => {
 
   it('is read as whole basis points up to the whole', () => {
     assert.equal(parseBasisPoints('250'), 250);
+    assert.equal(parseBasisPoints(' 250 '), 250);
+    assert.equal(parseBasisPoints('10000'), 10_000);
     for (const text of ['10001', '-1', '2.5', '', '3%']) assert.equal(parseBasisPoints(text), undefined);
   });
 });

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { recordset, RotatingPool, type Login } from '../../../functions/shared/postgres.ts';
+import { startTcpProxy } from '../../../local/chaos/tcp-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { until } from '../../support/until.ts';
 
 describe('the rotating pool', () => {
   let test: TestDatabase;
@@ -65,6 +67,36 @@ describe('the rotating pool', () => {
     await pool.end();
   });
 
+  it('ends a connection that has gone silent, fails what waits on it, and connects anew', async () => {
+    const line = await startTcpProxy(test.address.port);
+    try {
+      const address = { ...test.address, port: line.port };
+      const pool = new RotatingPool(address, () => Promise.resolve(login), 1, 500);
+      const client = await pool.connect();
+      line.abandon();
+      const began = performance.now();
+      await assert.rejects(client.query('select 1'), /said nothing for 500 ms|terminated/);
+      assert.ok(performance.now() - began < 10_000, 'the query hung on the dead connection');
+      client.release();
+      assert.equal(await whoAmI(pool), login.username);
+      await pool.end();
+    } finally {
+      await line.stop();
+    }
+  });
+
+  it('keeps a connection on which something is said now and then', async () => {
+    const pool = new RotatingPool(test.address, () => Promise.resolve(login), 1, 1500);
+    const client = await pool.connect();
+    const pid = async () =>
+      (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]?.pid;
+    const before = await pid();
+    for (let n = 0; n < 4; n += 1) await client.query('select pg_sleep(0.5)');
+    assert.equal(await pid(), before);
+    client.release();
+    await pool.end();
+  });
+
   it('moves to another login as soon as the secret names it, without breaking a connection in use', async () => {
     let current = login;
     const pool = new RotatingPool(test.address, () => Promise.resolve(current), 2);
@@ -75,6 +107,27 @@ describe('the rotating pool', () => {
     before.release();
     await pool.end();
   });
+
+  it('serves who waits for a connection while the login changes, and then ends the old ones', async () => {
+    let current = login;
+    const pool = new RotatingPool(test.address, () => Promise.resolve(current), 1);
+    const inUse = await pool.connect();
+    const waiting = whoAmI(pool);
+    await until('the second one waits', async () => (await sessions()) === 1);
+    current = test.application;
+    assert.equal(await whoAmI(pool), test.application.username);
+    inUse.release();
+    assert.equal(await waiting, login.username);
+    await until('the old connections have ended', async () => (await sessions()) === 0);
+    await pool.end();
+  });
+
+  async function sessions(): Promise<number> {
+    const { rows } = await sql`select from pg_stat_activity where usename = ${login.username}`.execute(
+      test.owner,
+    );
+    return rows.length;
+  }
 });
 
 describe('a page of rows as one parameter', () => {

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { attemptIds } from '../../../functions/transfers/attempt-id.ts';
+import {
+  attemptIds,
+  epochOfReference,
+  firstNumberAfterRestore,
+} from '../../../functions/transfers/attempt-id.ts';
 import { fitsCp949 } from '../../../functions/bank/cp949.ts';
 import { referenceIn } from '../../../functions/deposits/classify.ts';
 
@@ -47,6 +51,24 @@ describe("an attempt's ids", () => {
         assert.equal(referenceIn(`출금 ${reference}`), reference);
       }),
     );
+  });
+
+  it('tell their epoch from the text, which no word of a payer looks like', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 359 }), sequences, (epoch, sequence) => {
+        assert.equal(epochOfReference(attemptIds(ORGANISATION, epoch, sequence).reference), epoch);
+      }),
+    );
+    for (const word of ['STARBUCKS01', 'STATIONERYX', 'ST00000000', 'ST0000000012'])
+      assert.equal(epochOfReference(word), undefined, word);
+  });
+
+  it('count on after a restore from where no life that began earlier has come, and fit for fifty years', () => {
+    const at = (text: string) => firstNumberAfterRestore(new Date(text));
+    assert.equal(at('2026-01-01T00:00:01Z'), 50n);
+    assert.equal(at('2026-03-02T01:10:00Z') - at('2026-03-02T01:00:00Z'), 30_000n);
+    assert.equal(at('2025-12-31T00:00:00Z'), 0n, 'a clock of before then changes nothing');
+    assert.doesNotThrow(() => attemptIds(ORGANISATION, 1, at('2075-01-01T00:00:00Z')));
   });
 
   it('are refused when epoch or sequence have outgrown their characters, or are below nothing', () => {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { sql } from 'kysely';
+import { randomBytes } from 'node:crypto';
+import { sql, type Kysely } from 'kysely';
 import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
+import type { Database } from '../../../functions/database.ts';
+import { createVault, type DataKeys, type Vault } from '../../../functions/shared/encryption.ts';
 import { claim, LEASE_MS, type ClaimOutcome } from '../../../functions/transfers/claim.step.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { handBackUnsent } from '../../../functions/transfers/outcome.repository.ts';
@@ -8,12 +11,15 @@ import { raiseStop } from '../../../functions/transfers/stops.repository.ts';
 import type { StopName } from '../../../functions/transfers/transfer.table.ts';
 import { assertBooks } from '../../support/assert-books.ts';
 import {
+  addPaidOrder,
+  addSeller,
   attemptsOf,
   cycleContext,
   endStops,
   lockWaiters,
   openPayoutWorld,
   PAYOUT,
+  plan,
   planOne,
   postingsOf,
   queueOne,
@@ -23,7 +29,10 @@ import {
   transferOf,
   type PayoutWorld,
 } from '../../support/payout-world.ts';
+import { race, RACERS, tally } from '../../support/racers.ts';
 import { until } from '../../support/until.ts';
+
+const OLD_KEY = randomBytes(32).toString('base64');
 
 describe('claiming a transfer', () => {
   let world: PayoutWorld;
@@ -45,6 +54,9 @@ describe('claiming a transfer', () => {
     await world.db.transaction().execute((trx) => handBackUnsent(trx, posted, token, world.clock.now()));
     await dispatch(cycleContext(world));
   }
+
+  const nameOfClaim = (claimed: ClaimOutcome) =>
+    claimed.outcome === 'not_claimable' ? `not_claimable: ${claimed.state}` : claimed.outcome;
 
   it('commits token, lease, attempt, held amount and stored message together', async () => {
     const transferId = await queueOne(world, 5000n);
@@ -124,14 +136,41 @@ describe('claiming a transfer', () => {
       assert.equal((await world.db.selectFrom('alarm').selectAll().execute()).length, 1);
     });
 
+    /** The vault of a function that has read the data keys before the world's current one was among them. */
+    const olderVault = (fresh: () => Promise<DataKeys>): Vault =>
+      createVault({ ...world.dataKeys, current: 'key-0', keys: { 'key-0': OLD_KEY } }, fresh);
+
+    it('reads the data keys again when its account number is under a newer one, and then claims it', async () => {
+      const transferId = await queueOne(world, 5000n);
+      let reads = 0;
+      const vault = olderVault(() => Promise.resolve((reads++, world.dataKeys)));
+      const older = { ...settleContext(world), vault };
+      assert.equal((await claim(older, transferId, world.clock.now())).outcome, 'claimed');
+      assert.equal(reads, 1);
+      assert.equal((await attemptsOf(world, transferId)).length, 1);
+    });
+
     it('holds it, too, when the key of its account number is not among the data keys', async () => {
       const transferId = await queueOne(world, 5000n);
-      const decrypt = () => {
-        throw new Error('data key key-0 is not in the secret');
+      const keyless = {
+        ...settleContext(world),
+        vault: olderVault(() =>
+          Promise.resolve({ ...world.dataKeys, current: 'key-0', keys: { 'key-0': OLD_KEY } }),
+        ),
       };
-      const keyless = { ...settleContext(world), vault: { ...world.vault, decrypt } };
-      assert.equal((await claim(keyless, transferId, world.clock.now())).outcome, 'unsendable');
+      assert.deepEqual(await claim(keyless, transferId, world.clock.now()), {
+        outcome: 'unsendable',
+        reason: 'UnknownDataKey: data key key-1 is not in the secret; put it back until no row names it',
+      });
       assert.deepEqual(await stateAfterwards(transferId), held);
+    });
+
+    it('leaves it queued while the data keys cannot be read again', async () => {
+      const transferId = await queueOne(world, 5000n);
+      const vault = olderVault(() => Promise.reject(new Error('no Secrets Manager')));
+      const cutOff = { ...settleContext(world), vault };
+      await assert.rejects(claim(cutOff, transferId, world.clock.now()), /no Secrets Manager/);
+      assert.equal(await stateOf(world, transferId), 'queued');
     });
 
     it('holds nothing back of the others', async () => {
@@ -146,13 +185,12 @@ describe('claiming a transfer', () => {
 
   it('is won by exactly one of 100 callers, and 99 find it sending', async () => {
     const transferId = await queueOne(world, 5000n);
-    const outcomes = await Promise.all(Array.from({ length: 100 }, () => claimNow(transferId)));
-    const counts = new Map<string, number>();
-    for (const outcome of outcomes) {
-      const name = outcome.outcome === 'not_claimable' ? `not_claimable: ${outcome.state}` : outcome.outcome;
-      counts.set(name, (counts.get(name) ?? 0) + 1);
-    }
-    assert.deepEqual(Object.fromEntries(counts), { claimed: 1, 'not_claimable: sending': 99 });
+    const outcomes = await race(
+      world.test,
+      async (db) => await claim({ ...settleContext(world), db }, transferId, world.clock.now()),
+    );
+    const counts = tally(outcomes, nameOfClaim);
+    assert.deepEqual(counts, { claimed: 1, 'not_claimable: sending': 99 });
     assert.equal((await transferOf(world, transferId)).token, 1n);
     assert.equal((await attemptsOf(world, transferId)).length, 1);
     assert.deepEqual(await postingsOf(world, transferId), ['hold']);
@@ -231,6 +269,37 @@ describe('claiming a transfer', () => {
     assert.deepEqual(await claimNow(next), { outcome: 'stopped', stops: ['halt_person'] });
   });
 
+  it('is made by none of 100 callers once a halt has committed among them', async () => {
+    await addSeller(world, 'seller', { grouping: 'order' });
+    const paid = [];
+    for (let n = 0; n < RACERS; n += 1) paid.push(await addPaidOrder(world, 'seller', 5000n));
+    const transferIds = await plan(world, paid);
+    await dispatch(cycleContext(world));
+    const claimed = async (db: Kysely<Database>) => {
+      const sending = await db
+        .selectFrom('transfer')
+        .select('transfer_id')
+        .where('state', '=', 'sending')
+        .execute();
+      return sending.length;
+    };
+    let claimedBeforeTheHalt = -1;
+    const outcomes = await race(world.test, async (db, n) => {
+      if (n === RACERS / 2) {
+        await world.test.owner.transaction().execute(async (trx) => {
+          await raiseStop(trx, { name: 'halt_person', reason: 'stop', by: 'kim', at: world.clock.now() });
+          // The halt holds its row now: every claim that looked at it before has committed.
+          claimedBeforeTheHalt = await claimed(trx);
+        });
+      }
+      return await claim({ ...settleContext(world), db }, transferIds[n]!, world.clock.now());
+    });
+    const counts = tally(outcomes, nameOfClaim);
+    assert.equal(await claimed(world.db), claimedBeforeTheHalt);
+    assert.equal(counts['claimed'] ?? 0, claimedBeforeTheHalt);
+    assert.equal(counts['stopped'], RACERS - claimedBeforeTheHalt);
+  });
+
   /** Another transfer, queued although payouts are stopped. */
   async function queueAnother(after: bigint): Promise<bigint> {
     const next = await planOne(world, 7000n);
@@ -288,6 +357,35 @@ describe('claiming a transfer', () => {
     assert.equal(second.bank_date, '2026-03-03');
     assert.notEqual(second.bank_tran_id, first.bank_tran_id);
     assert.notEqual(second.reference, first.reference);
+  });
+
+  it('opens its third attempt after its second, whatever attempts others have', async () => {
+    world.clock.set('2026-03-02T12:00:00+09:00');
+    const transferId = await queueOne(world, 5000n);
+    await claimAndHandBack(transferId);
+    world.clock.set('2026-03-03T12:00:00+09:00');
+    await claimAndHandBack(transferId);
+    const other = await queueOne(world, 6000n);
+    await claimAndHandBack(other);
+    const before = await attemptsOf(world, other);
+    // On the second's own date the second is sent again; the first, and the other transfer's, stay as they are.
+    assert.equal((await claimNow(transferId)).outcome, 'claimed');
+    assert.deepEqual(
+      (await attemptsOf(world, transferId)).map(({ n, bank_date, state }) => ({ n, bank_date, state })),
+      [
+        { n: 1, bank_date: '2026-03-02', state: 'absent' },
+        { n: 2, bank_date: '2026-03-03', state: 'open' },
+      ],
+    );
+    assert.deepEqual(await attemptsOf(world, other), before);
+    // And a transfer that was never sent begins with its first.
+    const third = await queueOne(world, 7000n);
+    assert.equal((await claimNow(third)).outcome, 'claimed');
+    assert.deepEqual(
+      (await attemptsOf(world, third)).map(({ n, state }) => ({ n, state })),
+      [{ n: 1, state: 'open' }],
+    );
+    assert.equal((await attemptsOf(world, transferId)).at(-1)?.state, 'open');
   });
 
   it('opens a new attempt when payouts leave another account by now, whose statement will show it', async () => {

@@ -23,7 +23,7 @@ describe('dispatching', () => {
     world = await openPayoutWorld();
   });
   afterEach(async () => {
-    await assertBooks(world.db);
+    await assertBooks(world.db, 'by the test');
     await world.close();
   });
 
@@ -47,10 +47,18 @@ describe('dispatching', () => {
     assert.equal(world.queue.taken.length, 1);
   });
 
-  it('sends one that nobody has claimed for over a cycle again, under a new dispatch number', async () => {
+  it('sends one that nobody has claimed for a cycle again, under a new dispatch number', async () => {
     const transferId = await planOne(world, 1000n);
     await dispatch(cycleContext(world));
     world.clock.advance(5 * MINUTE_MS + 1);
+    assert.deepEqual(await dispatch(cycleContext(world)), { dispatched: 1, notTaken: 0 });
+    assert.deepEqual(taken(), [`${transferId.toString()}-1`, `${transferId.toString()}-2`]);
+  });
+
+  it('sends what a lost queue held again in the very next cycle, also when the schedule comes a little early', async () => {
+    const transferId = await planOne(world, 1000n);
+    await dispatch(cycleContext(world));
+    world.clock.advance(5 * MINUTE_MS - 10_000);
     assert.deepEqual(await dispatch(cycleContext(world)), { dispatched: 1, notTaken: 0 });
     assert.deepEqual(taken(), [`${transferId.toString()}-1`, `${transferId.toString()}-2`]);
   });

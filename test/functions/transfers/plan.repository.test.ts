@@ -22,7 +22,7 @@ describe('writing planned transfers', () => {
     world = await openPayoutWorld();
   });
   afterEach(async () => {
-    await assertBooks(world.db);
+    await assertBooks(world.db, 'by the test');
     await world.close();
   });
 

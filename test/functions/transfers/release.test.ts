@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
+import { insertWithdrawals } from '../../../functions/deposits/book.repository.ts';
+import { reverseDeposit } from '../../../functions/deposits/reverse.step.ts';
 import { sellerAccount } from '../../../functions/ledger/accounts.ts';
 import { readBalances } from '../../../functions/ledger/ledger.repository.ts';
+import { won } from '../../../functions/shared/money.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { cancelUnsent } from '../../../functions/transfers/outcome.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
@@ -248,12 +251,28 @@ describe('releasing', () => {
       return { failed: failed!, orders: [first.orderId, second.orderId] };
     }
 
+    /** The bank takes the order's deposit back. */
     async function unpay(orderId: bigint): Promise<void> {
-      await world.db
-        .updateTable('shop_order')
-        .set({ state: 'awaiting_deposit', outstanding: 3000n, paid_at: null, closed_at: null })
-        .where('order_id', '=', orderId)
-        .execute();
+      await world.db.transaction().execute(async (trx) => {
+        const { deposit_row_id, amount } = await trx
+          .selectFrom('allocation')
+          .select(['deposit_row_id', 'amount'])
+          .where('order_id', '=', orderId)
+          .executeTakeFirstOrThrow();
+        const row = {
+          rowId: deposit_row_id + 1_000_000n,
+          account: COLLECTION,
+          occurredAt: world.clock.now(),
+          direction: 'out',
+          amount: won(amount),
+          balanceAfter: 0n,
+          text: '',
+          kind: '취소',
+          possibleDuplicate: false,
+        } as const;
+        await reverseDeposit(trx, { now: world.clock.now() }, row, deposit_row_id);
+        await insertWithdrawals(trx, [{ row, state: 'reversal' }], world.clock.now());
+      });
     }
 
     it('leaves out an order that is not paid any more, since its deposit was taken back', async () => {
@@ -290,11 +309,7 @@ describe('releasing', () => {
     it('is followed by nothing when none of its orders is still to be paid', async () => {
       const failed = await failedOne(world, 5000n, 'maintenance');
       const [item] = await itemsOf(failed);
-      await world.db
-        .updateTable('shop_order')
-        .set({ state: 'awaiting_deposit', outstanding: 5000n, paid_at: null, closed_at: null })
-        .where('order_id', '=', item!.order_id)
-        .execute();
+      await unpay(item!.order_id);
       assert.equal((await releaseNow()).retried, 0);
       assert.deepEqual(await retriesOf(failed), []);
     });
@@ -314,11 +329,11 @@ describe('releasing', () => {
   /** Takes so much from a seller's balance, as a deposit does that the bank takes back. */
   async function owe(sellerId: string, amount: bigint): Promise<void> {
     await world.db.updateTable('seller').set({ may_owe: true }).where('seller_id', '=', sellerId).execute();
-    await correct(sellerAccount(sellerId), 'unallocated', amount);
+    await correct(sellerAccount(sellerId), 'owner', amount);
   }
 
   async function credit(sellerId: string, amount: bigint): Promise<void> {
-    await correct('unallocated', sellerAccount(sellerId), amount);
+    await correct('owner', sellerAccount(sellerId), amount);
   }
 
   async function correct(debit: string, creditTo: string, amount: bigint): Promise<void> {

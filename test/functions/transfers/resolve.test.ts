@@ -286,6 +286,48 @@ describe('resolving what is unknown', () => {
       });
     }
 
+    it('is proven by what was said of the transfer itself, and of no other under the same token', async () => {
+      const refused = await unknownOne(world, 5000n, refuses('payee'));
+      const silent = await unknownOne(world, 6000n);
+      const known = await unknownOne(world, 7000n);
+      const unknownToTheBank = (await attemptsOf(world, known))[0]?.bank_tran_id;
+      world.bank.onInquiry = ({ bankTranId }) =>
+        bankTranId === unknownToTheBank ? { outcome: 'no_such_transfer', code: 'A0310' } : undefined;
+      world.clock.set(later(RIPE, MINUTE_MS));
+      await addRead(world);
+      for (let cycle = 0; cycle < 3; cycle += 1) await resolveNow();
+      assert.equal(await stateOf(world, refused), 'failed(payee)');
+      assert.equal(await stateOf(world, known), 'planned');
+      assert.equal(await stateOf(world, silent), 'unknown');
+    });
+
+    for (const [what, show] of [
+      [
+        'our reference',
+        async (transferId: bigint, midnight: Date) => {
+          const text = await referenceOf(world, transferId);
+          await addStatementRow(world, { amount: 5000n, text, at: midnight });
+        },
+      ],
+      [
+        'an unexplained row of the amount',
+        async (_transferId: bigint, midnight: Date) => {
+          const rowId = await addStatementRow(world, { amount: 5000n, text: '???', at: midnight });
+          await addUnexplained(world, { rowId, amount: 5000n, at: midnight });
+        },
+      ],
+    ] as const) {
+      it(`is not proven beside ${what} in the very first second of the day`, async () => {
+        const transferId = await unknownOne(world, 5000n);
+        world.bank.onInquiry = () => ({ outcome: 'no_such_transfer', code: 'A0310' });
+        world.clock.set(later(RIPE, MINUTE_MS));
+        await addRead(world);
+        await show(transferId, kstMidnight('2026-03-02'));
+        for (let cycle = 0; cycle < 3; cycle += 1) await resolveNow();
+        assert.equal(await stateOf(world, transferId), 'unknown');
+      });
+    }
+
     it('is proven from the first moment on that the wait is over, by a chain that was mended', async () => {
       const transferId = await unknownOne(world, 5000n);
       world.bank.onInquiry = () => ({ outcome: 'no_such_transfer', code: 'A0310' });

@@ -21,6 +21,7 @@ import {
   transferOf,
   type PayoutWorld,
 } from '../../support/payout-world.ts';
+import { race, tally } from '../../support/racers.ts';
 import {
   executes,
   executesAndTimesOut,
@@ -58,6 +59,20 @@ describe('settling a transfer', () => {
     assert.deepEqual(await evidenceOf(world, transferId), ['send:succeeded']);
     assert.equal(world.bank.executed[0]?.amount, 5000n);
     assert.equal(world.bank.executed[0].toAccountNumber, '110222333444');
+  });
+
+  it('tells of a claim before the bank hears of it, by the id under which the statement will show it', async () => {
+    const transferId = await queueOne(world, 5000n);
+    const told: unknown[] = [];
+    const onClaimed = (claimed: unknown) => void told.push(claimed, world.bank.sent.length);
+    await settle({ ...settleContext(world), onClaimed }, transferId);
+    const [attempt] = await attemptsOf(world, transferId);
+    const claimed = {
+      transferId: transferId.toString(),
+      sellerId: 'seller',
+      bankTranId: attempt!.bank_tran_id,
+    };
+    assert.deepEqual(told, [claimed, 0]);
   });
 
   it('keeps request and answer, encrypted, as messages of the attempt', async () => {
@@ -108,9 +123,14 @@ describe('settling a transfer', () => {
     assert.equal(world.bank.executed.length, 1);
   });
 
-  it('sends once when 20 workers get its message at the same time', async () => {
+  it('sends once when 100 workers get its message at the same time, and 99 find it claimed', async () => {
     const transferId = await queueOne(world, 5000n);
-    await Promise.all(Array.from({ length: 20 }, () => settleNow(transferId)));
+    const outcomes = await race(
+      world.test,
+      async (db) => await settle({ ...settleContext(world), db }, transferId),
+    );
+    const { succeeded, not_claimable } = tally(outcomes, ({ outcome }) => outcome);
+    assert.deepEqual({ succeeded, not_claimable }, { succeeded: 1, not_claimable: 99 });
     assert.equal(world.bank.sent.length, 1);
     assert.equal(await stateOf(world, transferId), 'succeeded');
   });

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { won } from '../../../functions/shared/money.ts';
 import type { Bank, StatementRow } from '../../../functions/bank/bank.ts';
 import { createTokens } from '../../../functions/bank/openbanking.token.ts';
+import { callHttp } from '../../../functions/bank/http-call.ts';
 import { startDeadline } from '../../../functions/bank/deadline.ts';
 import type { BankSimulator, BankSimulatorOptions } from '../../../local/bank-simulator/bank-simulator.ts';
 import type { Faults } from '../../../local/bank-simulator/faults.ts';
@@ -18,6 +19,7 @@ import {
   transferOrder,
 } from '../../functions/bank/bank-fixture.ts';
 import type { TestClock } from '../../functions/bank/bank-fixture.ts';
+import { until } from '../until.ts';
 
 const yes = () => true;
 
@@ -92,6 +94,22 @@ describe('the bank simulator', () => {
     assert.deepEqual(result, { outcome: 'failed', cause: 'payee', code: 'A0312' });
   });
 
+  for (const [how, outcome] of [
+    ['whole', 'succeeded'],
+    ['cut', 'ambiguous'],
+  ] as const)
+    it(`executes a transfer whose answer is held, and then lets the ${how} answer go`, async () => {
+      const { simulated, bank } = await start();
+      const held = simulated.holdTransferAnswers();
+      const sending = bank.sendTransfer(bank.prepareTransfer(transferOrder(clock)), yes);
+      await until('the answer is held', () => held.count() === 1);
+      assert.equal(simulated.transfers()[0]?.executed, true);
+      held.letGo(how);
+      assert.equal((await sending).result.outcome, outcome);
+      const second = await bank.sendTransfer(bank.prepareTransfer(transferOrder(clock)), yes);
+      assert.equal(second.result.outcome, 'succeeded');
+    });
+
   it('takes an id again on the next KST date', async () => {
     clock = testClock('2026-03-02T23:59:00+09:00');
     const { simulated, bank } = await start();
@@ -113,8 +131,9 @@ describe('the bank simulator', () => {
         urlOf: (where) => new URL(where, url),
         credentials: () => Promise.resolve(SECRETS),
         clock,
+        callHttp,
       });
-      const got = await tokens.get(0, startDeadline(5000));
+      const got = await tokens.get(0, startDeadline(clock, 5000));
       assert.equal(got.outcome, 'token');
       const response = await fetch(`${url}/v2.0/transfer/deposit/acnt_num`, {
         method: 'POST',

@@ -159,9 +159,10 @@ function pair(match: Report['matches'][number]): string {
   return `${match.deposit_row} ${match.shop_order_id}`;
 }
 
-/** Kills the postmaster once, and a function's process every few seconds. */
+/** Kills the postmaster once, and a busy function's process now and then, four times. */
 function killNowAndThen(system: LocalSystem): NodeJS.Timeout {
   let n = 0;
+  let killed = 0;
   return setInterval(() => {
     n += 1;
     if (n === 2) {
@@ -171,7 +172,9 @@ function killNowAndThen(system: LocalSystem): NodeJS.Timeout {
     }
     const sandboxes = system.host.sandboxes().filter((sandbox) => sandbox.state === 'busy');
     const victim = sandboxes[n % Math.max(sandboxes.length, 1)];
-    if (victim !== undefined && n < 6) process.kill(victim.pid, 'SIGKILL');
+    if (victim === undefined || killed === 4) return;
+    process.kill(victim.pid, 'SIGKILL');
+    killed += 1;
   }, 1500);
 }
 

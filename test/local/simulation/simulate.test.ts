@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Bank } from '../../../functions/bank/bank.ts';
+import type { Sabotage } from '../../../local/simulation/functions.ts';
+import type { PlanChanges } from '../../../local/simulation/plan.ts';
+import { commandOf, shrink } from '../../../local/simulation/shrink.ts';
+import type { WorkerAnswer } from '../../../local/simulation/worker.ts';
+import { startWorldRunner, type WorldRunner } from '../../../local/simulation/world-runner.ts';
+
+/** Small, so that a test is quick; everything that can befall a world does. */
+const SMALL: PlanChanges = { orders: 60, minutes: 15, lookEvery: 1 };
+
+describe('the simulator', function () {
+  this.timeout(300_000);
+  let runner: WorldRunner;
+  before(async () => {
+    runner = await startWorldRunner();
+  });
+  after(async () => {
+    await runner.close();
+  });
+
+  for (const seed of [1, 2, 3]) {
+    it(`finds nothing lost, nothing paid twice and every invariant whole in the world of seed ${seed}`, async () => {
+      const { violations, account } = await runner.run(seed, SMALL);
+      assert.deepEqual(violations, []);
+      assert.equal(account.lost, 0);
+      assert.equal(account.paidTwice, 0);
+      assert.ok(account.succeeded > 10, `only ${account.succeeded} transfers succeeded`);
+    });
+  }
+
+  it('lives the same history from the same seed in another process', async () => {
+    const changes: PlanChanges = { ...SMALL, troubles: { kill: 0.01, connection_lost: 0.01, stall: 0.005 } };
+    const here = await runner.run(7, changes);
+    const there = await inAnotherProcess(7, changes);
+    assert.equal(there.hash, here.hash);
+    assert.deepEqual(there.account, here.account);
+    assert.ok((here.faults.kill ?? 0) > 0);
+  });
+
+  it('lives another history from another seed', async () => {
+    const [one, other] = [await runner.run(8, SMALL), await runner.run(9, SMALL)];
+    assert.notEqual(one.hash, other.hash);
+  });
+
+  describe('finds a rule that is broken on purpose:', () => {
+    it('claims that read the halts without locking them', async () => {
+      await findsWithin(20, /claim_after_halt/, {
+        changes: {
+          ...SMALL,
+          lookEvery: 10,
+          workers: 6,
+          sellers: 6,
+          // Lies about funds pause payouts while others claim.
+          troubles: { say_failed_after_executing: 0.5, kill: 0, stall: 0, maintenance_window: 0 },
+        },
+        sabotage: {
+          statement: (text) =>
+            text === 'select "name", "active" from "payout_stop" for share'
+              ? 'select "name", "active" from "payout_stop"'
+              : text,
+        },
+      });
+    });
+
+    it('absence that is believed before the bank has had its time', async () => {
+      await findsWithin(10, /paid_twice|lost|alarm_transfer_executed_unexpectedly|posted/, {
+        changes: {
+          ...SMALL,
+          troubles: { execute_late: 0.6, lying_inquiry: 0.9, repeat_duplicate: 1, kill: 0 },
+        },
+        sabotage: { statement: believeAtOnce },
+      });
+    });
+
+    it('a message that reaches the bank long after its lease', async () => {
+      await findsWithin(10, /paid_twice|lost|alarm_transfer_executed_unexpectedly/, {
+        changes: { ...SMALL, troubles: { request_late: 0.5, repeat_duplicate: 1, kill: 0 } },
+        sabotage: { arrivesWithinMs: 90 * 60_000 },
+      });
+    });
+
+    it('a statement that does not show what has left the account', async () => {
+      await findsWithin(10, /paid_twice|lost|alarm_|statement_row|bank_balance/, {
+        changes: { ...SMALL, troubles: { execute_then_timeout: 0.5, forget_id: 1, kill: 0 } },
+        sabotage: { bank: withoutOwnRows },
+      });
+    });
+
+    describe('a return that leaves its orders in a transfer that pays nothing any more', () => {
+      const changes: PlanChanges = { ...SMALL, troubles: { paid_then_returned: 0.3, kill: 0 } };
+      const sabotage: Sabotage = {
+        statement: (text) => text.replace(/^(update "transfer_item" set "live" = .*)$/, '$1 and false'),
+      };
+
+      it('within three worlds', async () => {
+        await findsWithin(3, /live_items/, { changes, sabotage });
+      });
+
+      it('and makes the world smaller in which it is found', async () => {
+        const sabotaged = {
+          run: (seed: number, smaller: PlanChanges = {}) => runner.run(seed, smaller, { sabotage }),
+        };
+        const shrunk = await shrink(sabotaged, 1, changes, 12);
+        assert.ok(shrunk !== undefined);
+        assert.equal(shrunk.result.violations[0]?.invariant, 'live_items');
+        assert.ok((shrunk.changes.orders ?? 60) <= 30, `still ${shrunk.changes.orders ?? 60} orders`);
+        assert.match(commandOf(1, shrunk.changes), /--seed 1 --runs 1 --orders \d+ /);
+      });
+    });
+  });
+
+  interface Broken {
+    readonly changes: PlanChanges;
+    readonly sabotage: Sabotage;
+  }
+
+  async function findsWithin(seeds: number, what: RegExp, { changes, sabotage }: Broken): Promise<void> {
+    const found: string[] = [];
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const { violations } = await runner.run(seed, changes, { sabotage });
+      found.push(...violations.map(({ invariant }) => invariant));
+      if (found.some((invariant) => what.test(invariant))) return;
+    }
+    assert.fail(`${seeds} worlds found ${found.length === 0 ? 'nothing' : found.join(', ')}`);
+  }
+});
+
+/** A proof of absence that waits for nothing: neither the bank's times nor the lease. */
+function believeAtOnce(text: string): string {
+  return text
+    .replace(
+      /r\.covers_to >= a\.lease_ends_at \+ (make_interval\(secs => \$\d+::double precision\))/,
+      '$1 is not null',
+    )
+    .replace(
+      /r\.began_at between a\.lease_ends_at \+ (make_interval\(secs => \$\d+::double precision\)) and (\$\d+)/,
+      '($1 is not null and $2::timestamptz is not null)',
+    );
+}
+
+/** A bank whose statement lacks what our transfers took out. */
+function withoutOwnRows(bank: Bank): Bank {
+  return {
+    ...bank,
+    async listTransactions(request) {
+      const page = await bank.listTransactions(request);
+      return page.outcome === 'page'
+        ? { ...page, rows: page.rows.filter((row) => row.direction === 'in' || !row.text.startsWith('ST')) }
+        : page;
+    },
+  };
+}
+
+async function inAnotherProcess(seed: number, changes: PlanChanges) {
+  const worker = fork(fileURLToPath(new URL('../../../local/simulation/worker.ts', import.meta.url)), {
+    serialization: 'advanced',
+  });
+  try {
+    await once(worker, 'message');
+    worker.send({ seed, changes });
+    const [answer] = (await once(worker, 'message')) as [WorkerAnswer];
+    if ('error' in answer) throw new Error(answer.error);
+    return answer.result;
+  } finally {
+    const exited = once(worker, 'exit');
+    worker.disconnect();
+    await exited;
+  }
+}
