@@ -97,9 +97,8 @@ function spoiltBuilder(line: string): string[] {
         spoilt.push(replaceAt(line, place, `'${from}'`, `'${to}'`));
     }
   }
-  for (const lock of ['.forUpdate()', '.forShare()', '.skipLocked()']) {
-    if (line.includes(lock)) spoilt.push(line.replace(lock, ''));
-  }
+  const lock = /\.(forUpdate|forShare|forNoKeyUpdate|skipLocked)\([^)]*\)/;
+  if (lock.test(line)) spoilt.push(line.replace(lock, ''));
   if (line.includes("'+'")) spoilt.push(line.replace("'+'", "'-'"));
   if (line.includes("'-'")) spoilt.push(line.replace("'-'", "'+'"));
   if (line.includes("'desc'")) spoilt.push(line.replace("'desc'", "'asc'"));

@@ -7,7 +7,7 @@ export type System = typeof import('./system.ts');
 export interface Proof<Outcome> {
   /** What is so, in the present tense. */
   readonly name: string;
-  /** The rule that answers it. Several, where each of them alone is enough for this story: then only all of them, taken out, let it happen. */
+  /** The rule that answers it. Several, where no single one is missed in this story: only all of them, taken out, let it happen. */
   readonly rules: readonly Rule[];
   /** What happens, told by what the bank and the database say in the end. `schema` takes the database's rules out. */
   readonly story: (system: System, schema: readonly string[]) => Promise<Outcome>;

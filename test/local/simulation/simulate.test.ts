@@ -58,10 +58,7 @@ describe('the simulator', function () {
           troubles: { say_failed_after_executing: 0.5, kill: 0, stall: 0, maintenance_window: 0 },
         },
         sabotage: {
-          statement: (text) =>
-            text === 'select "name", "active" from "payout_stop" for share'
-              ? 'select "name", "active" from "payout_stop"'
-              : text,
+          statement: (text) => text.replace(/(from "payout_stop") for share.*$/, '$1'),
         },
       });
     });
