@@ -38,6 +38,7 @@ import type {
   TransferItemTable,
   TransferTable,
 } from './transfers/transfer.table.ts';
+import type { WebhookDeliveryTable, WebhookEndpointTable } from './webhooks/webhook.table.ts';
 
 /** Every table, by its name. `int8` is read as `bigint`, `date` as text, `timestamptz` as `Date`. */
 export interface Database {
@@ -75,6 +76,8 @@ export interface Database {
   api_rate: ApiRateTable;
   order_request: OrderRequestTable;
   event: EventTable;
+  webhook_endpoint: WebhookEndpointTable;
+  webhook_delivery: WebhookDeliveryTable;
   installation: InstallationTable;
   database_restore: DatabaseRestoreTable;
 }

@@ -5,9 +5,12 @@ import { clockFromEnvironment } from '../shared/clock.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
+import { webhookKeysShape } from '../webhooks/webhook-keys.ts';
 import { createShopApi } from './shop-api.ts';
 
 const env = readEnvironment('api', process.env);
+const secrets = createSecrets(env.SECRET_TTL_S);
+const { WEBHOOK_KEYS_SECRET_ID: keysId, WEBHOOK_REACH: reach } = env;
 const logger = new Logger({ serviceName: 'api' });
 
 /**
@@ -19,7 +22,7 @@ const logger = new Logger({ serviceName: 'api' });
 // eslint-disable-next-line @typescript-eslint/no-deprecated
 export const handler = handle(
   createShopApi({
-    db: openDatabase<Database>(env, createSecrets(env.SECRET_TTL_S), 1),
+    db: openDatabase<Database>(env, secrets, 1),
     clock: clockFromEnvironment(process.env),
     chance: Math.random,
     collection: {
@@ -28,6 +31,9 @@ export const handler = handle(
       holder: env.COLLECTION_ACCOUNT_HOLDER,
     },
     requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
+    ...(keysId === undefined
+      ? {}
+      : { webhooks: { readKeys: () => secrets.read(keysId, webhookKeysShape), reach } }),
     log: { error: (message, detail) => logger.error(message, detail) },
   }),
 );

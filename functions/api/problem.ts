@@ -29,6 +29,8 @@ export const PROBLEMS = {
   differs: 'The same id was used for another request',
   order_not_cancellable: 'The order cannot be cancelled any more',
   no_free_name: 'Every depositor name of this recipient is taken',
+  webhook_exists: 'The shop has a webhook to this address',
+  not_parked: 'The delivery is not parked',
   too_large: 'The request is too large',
   unsupported_media_type: 'The body is not JSON',
   method_not_allowed: 'This path does not know the method',

@@ -15,6 +15,7 @@ import { eventRoutes } from '../events/event.routes.ts';
 import { orderRoutes } from '../orders/order.routes.ts';
 import { sellerRoutes } from '../orders/seller.routes.ts';
 import { transferRoutes } from '../transfers/transfer.routes.ts';
+import { webhookRoutes, type WebhookParts } from '../webhooks/webhook.routes.ts';
 
 /** Where buyers pay to, as they are told it. */
 export interface CollectionAccount {
@@ -32,6 +33,8 @@ export interface ShopApiParts {
   readonly collection: CollectionAccount;
   /** Requests that one key may make in a minute. */
   readonly requestsPerMinute: number;
+  /** Without it there are no routes of webhooks. */
+  readonly webhooks?: WebhookParts;
   readonly log: { error(message: string, detail: Record<string, unknown>): void };
 }
 
@@ -102,6 +105,7 @@ export function createShopApi(parts: ShopApiParts): ShopApi {
   depositRoutes(app, parts);
   transferRoutes(app, parts);
   eventRoutes(app, parts);
+  if (parts.webhooks !== undefined) webhookRoutes(app, parts, parts.webhooks);
   const document = () =>
     app.getOpenAPI31Document({
       openapi: '3.1.0',

@@ -1,4 +1,4 @@
-import { PutEventsCommand, type EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import type { EventEnvelope } from './event.repository.ts';
 
 /** At most so many entries in one call (EventBridge API reference, PutEvents). */
@@ -10,6 +10,11 @@ export const EVENT_SOURCE = 'smart-transfer';
 export interface EventBus {
   /** Puts events on the bus, and answers the ids of those that it has taken. */
   put(events: readonly EventEnvelope[]): Promise<ReadonlySet<string>>;
+}
+
+/** The bus that the environment names, if any. */
+export function openEventBus(busName: string | undefined): EventBus | undefined {
+  return busName === undefined ? undefined : createEventBus(new EventBridgeClient({}), busName);
 }
 
 export function createEventBus(client: EventBridgeClient, busName: string): EventBus {

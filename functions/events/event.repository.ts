@@ -114,3 +114,11 @@ export async function listShopEvents(
     .execute();
   return rows.map((row) => toStored(row));
 }
+
+/** Events by their row ids. */
+export async function readEvents(db: Kysely<Database>, eventIds: readonly bigint[]): Promise<StoredEvent[]> {
+  const { rows } = await sql<Row>`
+    select event_id, id, type, version, subject_kind, subject_id, sequence, shop_id, data, occurred_at
+    from event where event_id = any(${eventIds.map(String)}::bigint[])`.execute(db);
+  return rows.map(toStored);
+}

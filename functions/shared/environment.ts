@@ -42,9 +42,23 @@ const bank = {
   BANK_CALL_TIMEOUT_S: seconds(20),
 };
 
+/** The EventBridge bus that events are published on. Without it they stay in the database, where the API lists them. */
+const events = { EVENT_BUS_NAME: z.string().min(1).optional() };
+
+/** Where webhooks may go: `local` also takes http to 127.0.0.1, and is never deployed. */
+const webhookReach = { WEBHOOK_REACH: z.enum(['public', 'local']).default('public') };
+
+const webhookKeys = {
+  /** JSON `{current, keys: {<id>: base64 of 32 bytes or more}}`: signing keys are derived from it. */
+  WEBHOOK_KEYS_SECRET_ID: z.string().min(1),
+};
+
+const webhookLanes = { WEBHOOK_FAST_QUEUE_URL: z.url(), WEBHOOK_SLOW_QUEUE_URL: z.url() };
+
 const matcher = z.object({
   ...database,
   ...bank,
+  ...events,
   TRANSFER_QUEUE_URL: z.url(),
   /** Minutes between two scheduled cycles: a transfer that was dispatched longer ago than this and is not claimed is dispatched again. */
   CYCLE_MINUTES: seconds(5),
@@ -61,6 +75,7 @@ const matcher = z.object({
 const settlement = z.object({
   ...database,
   ...bank,
+  ...events,
   /** JSON `{wd_pass_phrase}`; the settlement function alone may read it. */
   BANK_PAYOUT_SECRET_ID: z.string().min(1),
   BANK_PROCESSING_MINUTES: seconds(10),
@@ -76,6 +91,9 @@ const owner = z.object({
 
 const api = z.object({
   ...database,
+  ...webhookReach,
+  /** As `webhookKeys`; without it the API knows no webhooks. */
+  WEBHOOK_KEYS_SECRET_ID: z.string().min(1).optional(),
   /** What buyers are told to pay into: a bank's code of three digits, the account's number and its holder. */
   COLLECTION_BANK_CODE: z.string().regex(/^\d{3}$/),
   COLLECTION_ACCOUNT_NUMBER: z.string().regex(/^\d{6,16}$/),
@@ -92,11 +110,24 @@ const verification = z.object({
   HEAD_FOLDER: z.string().min(1).optional(),
 });
 
+/** In the VPC: what reads and writes deliveries, and queues attempts. */
+const webhookQueueing = z.object({ ...database, ...webhookLanes });
+
+/** Outside the VPC, without a database. */
+const webhookDelivery = z.object({
+  ...webhookReach,
+  ...webhookKeys,
+  WEBHOOK_RESULTS_QUEUE_URL: z.url(),
+  SECRET_TTL_S: seconds(300),
+});
+
 export const environments = {
   matcher,
   settlement,
   verification,
   api,
+  webhookQueueing,
+  webhookDelivery,
   migration: owner,
   rotation: owner,
 } as const;

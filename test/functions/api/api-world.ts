@@ -13,6 +13,9 @@ import { createSetClock, type SetClock } from '../../support/set-clock.ts';
 
 export const MORNING = new Date('2026-03-02T10:00:00+09:00');
 
+/** Of which the test's signing keys are derived. */
+export const WEBHOOK_KEYS = { current: 'w1', keys: { w1: randomBytes(32).toString('base64') } };
+
 /** The API on a database of a test's own. */
 export interface ApiWorld {
   readonly test: TestDatabase;
@@ -49,6 +52,7 @@ export async function openApiWorld(overrides: Partial<ShopApiParts> = {}): Promi
     chance: Math.random,
     collection: { bankCode: '004', accountNumber: '100000000001', holder: '스마트이체' },
     requestsPerMinute: 10_000,
+    webhooks: { readKeys: () => Promise.resolve(WEBHOOK_KEYS), reach: 'public' },
     log: { error: (message, detail) => void errors.push(`${message}: ${JSON.stringify(detail)}`) },
     ...overrides,
   });

@@ -4,7 +4,11 @@ import { allocationPostings, depositPosting } from '../../../functions/ledger/po
 import { won, type BasisPoints } from '../../../functions/shared/money.ts';
 import { insertTransfers, readSellers } from '../../../functions/transfers/plan.repository.ts';
 import { planTransfers } from '../../../functions/transfers/plan.ts';
+import { insertDeliveries } from '../../../functions/webhooks/webhook.repository.ts';
 import { openApiWorld, orderBody, type ApiWorld } from './api-world.ts';
+
+/** Routes that make something of the caller's own. */
+const ADDS: ReadonlySet<string> = new Set(['/v1/orders', '/v1/webhooks']);
 
 type List = Record<string, unknown>[];
 
@@ -179,19 +183,25 @@ describe('what a shop sees of its money', () => {
     await payOrder('A-1');
     await reviewFor(['A-1']);
     const [transfer] = await list(key, '/v1/transfers', 'transfers');
+    const webhook = await world.request(key, 'POST', '/v1/webhooks', { url: 'https://shop.example/hooks' });
+    const [event] = await world.test.db.selectFrom('event').select('id').execute();
+    await insertDeliveries(world.test.db, event?.id ?? '', world.clock.now());
+    const [delivery] = await list(key, '/v1/webhook-deliveries', 'deliveries');
     const stranger = await world.addShop('stranger');
     const document = world.api.getOpenAPI31Document({ openapi: '3.1.0', info: { title: '', version: '' } });
     const names: Record<string, string> = {
       shop_order_id: 'A-1',
       seller_id: 'kim',
       transfer_id: String(transfer?.['transfer_id']),
+      webhook_id: String(webhook.body['webhook_id']),
+      delivery_id: String(delivery?.['delivery_id']),
     };
     let tried = 0;
     for (const [path, methods] of Object.entries(document.paths ?? {})) {
       const filled = path.replaceAll(/\{([^}]+)\}/g, (_, name: string) => names[name] ?? 'missing');
       assert.equal(filled.includes('missing'), false, `${path}: this test knows what to ask for`);
       for (const method of Object.keys(methods)) {
-        if (method === 'put' || (method === 'post' && path === '/v1/orders')) continue;
+        if (method === 'put' || (method === 'post' && ADDS.has(path))) continue;
         const answer = await world.request(stranger, method.toUpperCase(), filled);
         const isEmpty =
           answer.status === 404 ||
