@@ -14,6 +14,7 @@ interface StartOptions {
   readonly sellers?: string;
   readonly report?: string;
   readonly cycles?: number;
+  readonly webhook?: string;
   readonly cycleSeconds: number;
   readonly port?: number;
   readonly folder: string;
@@ -34,6 +35,7 @@ export function addStart(program: Command): void {
     .option('--cycles <n>', 'end after so many cycles', positive)
     .option('--cycle-seconds <n>', 'seconds between the cycles of the demo', positive, 10)
     .option('--port <n>', 'where the API listens; a free port unless given', port)
+    .option('--webhook <url>', "post the demo shop's events there: https, or http to 127.0.0.1")
     .option('--folder <folder>', "where the demo's data is kept", '.smart-transfer')
     .option(
       '--faults <list>',
@@ -85,6 +87,7 @@ async function demo(options: StartOptions, signal: AbortSignal): Promise<number>
     folder,
     cycleSeconds,
     ...(cycles === undefined ? {} : { cycles }),
+    ...(options.webhook === undefined ? {} : { webhook: options.webhook }),
     ...(apiPort === undefined ? {} : { apiPort }),
     ...(flags === undefined ? {} : { faults: flags }),
     say,

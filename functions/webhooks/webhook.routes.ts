@@ -211,7 +211,7 @@ export function webhookRoutes(
     const removed = await db
       .transaction()
       .execute(async (trx) => await removeShopEndpoint(trx, shopId, BigInt(webhook_id), clock.now()));
-    return removed ? c.body(null, 204) : (answerProblem(c, notFound(`webhook ${webhook_id}`)));
+    return removed ? c.body(null, 204) : answerProblem(c, notFound(`webhook ${webhook_id}`));
   });
 
   app.openapi(rotate, async (c) => {

@@ -62,6 +62,8 @@ export interface DemoOptions {
   /** Where the API listens; a free port unless given. */
   readonly apiPort?: number;
   readonly cycles?: number;
+  /** A receiver of the demo shop's webhooks. */
+  readonly webhook?: string;
   readonly faults?: Faults;
   readonly say: (line: string) => void;
   readonly onLog: (line: LogLine) => void;
@@ -96,11 +98,14 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
       settlementConcurrency: 2,
       polling: 'long',
       durable: true,
+      webhooks: options.webhook !== undefined,
       onLog: options.onLog,
     });
     options.onSystem?.(system);
     const key = await openShops(system);
-    return await trade(system, createShopClient(system.gateway.url, key), options);
+    const shop = createShopClient(system.gateway.url, key);
+    if (options.webhook !== undefined) options.say(await addWebhook(shop, options.webhook));
+    return await trade(system, shop, options);
   } finally {
     await system?.stop();
     locked.lock.release();
@@ -279,6 +284,23 @@ function newOrder(n: number): NewOrder {
     recipient_name: pick(NAMES),
     amount: (5 + Math.floor(Math.random() * 195)) * 1000,
   };
+}
+
+/** Adds a webhook of the demo shop, anew where an earlier run added it, and tells how to verify what it sends. */
+async function addWebhook({ url, key }: ShopClient, receiver: string): Promise<string> {
+  const call = async (method: string, path: string, body?: object): Promise<Response> =>
+    await fetch(`${url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const known = (await (await call('GET', '/v1/webhooks')).json()) as { webhooks: { webhook_id: string }[] };
+  for (const { webhook_id } of known.webhooks) await call('DELETE', `/v1/webhooks/${webhook_id}`);
+  const answer = await call('POST', '/v1/webhooks', { url: receiver });
+  const text = await answer.text();
+  if (answer.status !== 201) throw new Error(`the webhook ${receiver} was not added: ${text}`);
+  const { signing_key } = JSON.parse(text) as { signing_key: string };
+  return `Events are posted to ${receiver}. They verify by Standard Webhooks (npm standardwebhooks) with the key ${signing_key}`;
 }
 
 /** What to type to place an order by hand. */
