@@ -97,6 +97,7 @@ async function bookAll(db: Kysely<Database>): Promise<void> {
       absenceWaitMs: 900_000,
       pageSize: PAGE,
       maxSends: 5,
+      limits: { transfer: undefined, day: undefined },
     },
   };
   const booked = await book(context, ACCOUNT);

@@ -1,10 +1,16 @@
 #!/usr/bin/env node
 import { program } from 'commander';
 import { addChaos } from './chaos.ts';
+import { addAccounts } from './accounts.ts';
 import { addInvoke } from './invoke.ts';
 import { addKeys } from './keys.ts';
 import { addLedger } from './ledger.ts';
+import { addLedgerCorrect } from './ledger-correct.ts';
+import { addPayouts } from './payouts.ts';
+import { addRules } from './rules.ts';
+import { addReview } from './review.ts';
 import { addStart } from './start.ts';
+import { addTransfers } from './transfers.ts';
 
 program
   .name('smart-transfer')
@@ -17,4 +23,10 @@ addInvoke(program);
 addKeys(program);
 addLedger(program);
 addChaos(program);
+addTransfers(program);
+addPayouts(program);
+addRules(program);
+addAccounts(program);
+addLedgerCorrect(program);
+addReview(program);
 await program.parseAsync();

@@ -20,6 +20,7 @@ import type {
 import type { ShopOrderTable } from './orders/order.table.ts';
 import type { PayoutAccountTable, SellerTable } from './orders/seller.table.ts';
 import type { ApprovalTable } from './people/people.table.ts';
+import type { ReviewDecisionTable } from './reviews/review.table.ts';
 import type {
   AlarmTable,
   AuditTable,
@@ -33,6 +34,7 @@ import type { ApiKeyTable, ApiRateTable, OrderRequestTable, ShopTable } from './
 import type {
   AttemptEvidenceTable,
   BankMessageTable,
+  PayoutLimitTable,
   PayoutStopTable,
   TransferAttemptTable,
   TransferItemTable,
@@ -51,6 +53,7 @@ export interface Database {
   deposit: DepositTable;
   withdrawal: WithdrawalTable;
   allocation: AllocationTable;
+  review_decision: ReviewDecisionTable;
   classification_rule: ClassificationRuleTable;
   transfer: TransferTable;
   transfer_item: TransferItemTable;
@@ -58,6 +61,7 @@ export interface Database {
   attempt_evidence: AttemptEvidenceTable;
   bank_message: BankMessageTable;
   payout_stop: PayoutStopTable;
+  payout_limit: PayoutLimitTable;
   posting: PostingTable;
   posting_seal: PostingSealTable;
   account_balance: AccountBalanceTable;

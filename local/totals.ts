@@ -1,23 +1,11 @@
 import { sql, type Kysely } from 'kysely';
 import type { Database } from '../functions/database.ts';
-import type { TransferState } from '../functions/transfers/transfer.table.ts';
+import { TRANSFER_STATES, type TransferState } from '../functions/transfers/transfer.table.ts';
 
 /** Transfers by state: how many, and how many won. */
 export type TransferTotals = Readonly<
   Record<TransferState, { readonly count: number; readonly won: bigint }>
 >;
-
-const STATES: readonly TransferState[] = [
-  'planned',
-  'queued',
-  'sending',
-  'succeeded',
-  'failed',
-  'unknown',
-  'held',
-  'cancelled',
-  'returned',
-];
 
 export async function transferTotals(db: Kysely<Database>): Promise<TransferTotals> {
   const { rows } = await sql<{ state: TransferState; count: number; won: bigint }>`
@@ -26,7 +14,7 @@ export async function transferTotals(db: Kysely<Database>): Promise<TransferTota
   );
   const found = new Map(rows.map((row) => [row.state, { count: row.count, won: row.won }]));
   return Object.fromEntries(
-    STATES.map((state) => [state, found.get(state) ?? { count: 0, won: 0n }]),
+    TRANSFER_STATES.map((state) => [state, found.get(state) ?? { count: 0, won: 0n }]),
   ) as TransferTotals;
 }
 

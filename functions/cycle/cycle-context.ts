@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Bank } from '../bank/bank.ts';
 import type { Database } from '../database.ts';
+import type { PayoutLimits } from '../transfers/limits.step.ts';
 import type { TransferQueue } from '../transfers/transfer-queue.client.ts';
 import type { Vault } from '../shared/encryption.ts';
 
@@ -35,6 +36,8 @@ export interface CycleSettings {
   readonly absenceWaitMs: number;
   readonly pageSize: number;
   readonly maxSends: number;
+  /** What may go out without a second person, for all sellers together. */
+  readonly limits: PayoutLimits;
 }
 
 /** The part of a logger that the steps use. No account number is ever passed to it. */

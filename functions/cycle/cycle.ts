@@ -9,6 +9,7 @@ import { expire } from '../orders/expire.step.ts';
 import { dispatch } from '../transfers/dispatch.step.ts';
 import { release } from '../transfers/release.step.ts';
 import { proofNeededSince, resolveUnknown } from '../transfers/resolve.step.ts';
+import { keepLimits } from '../transfers/limits.step.ts';
 import { noticeRestore } from '../transfers/restore.repository.ts';
 import { activeStops, isWhereItWas, raiseStop } from '../transfers/stops.repository.ts';
 import { accountsOf, type CycleContext } from './cycle-context.ts';
@@ -101,6 +102,7 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
     const rows = await attempt<Booked | undefined>(step, async () => await book(context, account), undefined);
     if (rows !== undefined) booked.push(rows);
   };
+  await attempt('limits', async () => await keepLimits(context), undefined);
   for (const account of accounts) {
     const read = await reading(
       `collect ${account}`,

@@ -41,6 +41,7 @@ const match = createMatcher({
     absenceWaitMs: (env.BANK_PROCESSING_MINUTES + env.BANK_POSTING_LAG_MINUTES) * 60_000,
     pageSize: env.PAGE_SIZE,
     maxSends: env.MAX_SENDS,
+    limits: { transfer: env.TRANSFER_LIMIT_WON, day: env.DAILY_LIMIT_WON },
   },
   reserveMs: env.BANK_CALL_TIMEOUT_S * 1000 + 10_000,
 });

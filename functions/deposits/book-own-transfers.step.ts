@@ -5,18 +5,22 @@ import type { Trx } from '../shared/postgres.ts';
 import { keepEvidence, lockAttempt, postedOf, recordSuccess } from '../transfers/outcome.repository.ts';
 import { raiseAlarm } from '../transfers/stops.repository.ts';
 import type { KnownAttempt, UnbookedRow } from './classify.ts';
+import { giveRefundBack } from './refunded-deposit.repository.ts';
 
 /**
  * A row shows one of our transfers leaving the account: the strongest evidence there is. In most cases the transfer is known to have succeeded;
  * where it is not, this ends the doubt.
+ *
+ * @returns whether the books have it as this transfer's payment. Where they cannot (another attempt has paid it, or it was cancelled), payouts are halted,
+ * and the amount has left all the same: it belongs into suspense until people say whose it is.
  */
 export async function bookWithdrawal(
   trx: Trx<Database>,
   attempt: KnownAttempt,
   row: UnbookedRow,
   now: Date,
-): Promise<void> {
-  if (attempt.succeeded) return;
+): Promise<boolean> {
+  if (attempt.succeeded) return true;
   const { token } = await trx
     .selectFrom('transfer_attempt')
     .select('token')
@@ -31,6 +35,8 @@ export async function bookWithdrawal(
     at: now,
     rowId: row.rowId,
   });
+  const { attempt: known } = await lockAttempt(trx, attempt.attemptId);
+  return known.state === 'succeeded';
 }
 
 /**
@@ -69,6 +75,7 @@ export async function bookReturn(
     .set({ live: false })
     .where('transfer_id', '=', attempt.transferId)
     .execute();
+  if (known.transfer.kind === 'refund') await giveRefundBack(trx, known.transfer, now);
   await insertPostings(
     trx,
     [returnPosting(postedOf(known), { account: row.account, rowId: row.rowId })],

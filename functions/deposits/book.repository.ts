@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { won } from '../shared/money.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
+import type { WithdrawalTable } from './deposit.table.ts';
 import type { ClassificationRule, KnownAttempt, ReversibleDeposit, UnbookedRow } from './classify.ts';
 
 /** The next rows of an account that are stored and not booked, in the order in which they were read. */
@@ -136,7 +137,7 @@ export async function readReversible(
       })),
     )} on d.account = r.account and d.amount = r.amount and d.text = r.text
       and d.occurred_at between r.occurred_at - make_interval(days => ${REVERSIBLE_DAYS}::int) and r.occurred_at
-    where d.state in ('matched', 'in_review')
+    where d.state in ('matched', 'in_review', 'assigned', 'refund_pending', 'refunded', 'ignored')
     order by d.occurred_at desc, d.row_id desc`.execute(trx);
   return found.map((row) => ({
     rowId: row.row_id,
@@ -188,7 +189,7 @@ export async function insertDeposits(
 
 export interface NewWithdrawal {
   readonly row: UnbookedRow;
-  readonly state: 'transfer' | 'classified' | 'reversal' | 'unexplained';
+  readonly state: WithdrawalTable['state'];
   readonly attemptId?: bigint;
   readonly ledgerAccount?: string;
 }

@@ -4,17 +4,8 @@ import { fence, LeaseLost } from '../cycle/lease.ts';
 import type { Database } from '../database.ts';
 import { bankAccount, SUSPENSE } from '../ledger/accounts.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
-import {
-  allocationPostings,
-  depositPosting,
-  openingCorrection,
-  openingPostings,
-  type NewPosting,
-} from '../ledger/postings.ts';
-import type { BasisPoints } from '../shared/money.ts';
+import { depositPosting, openingCorrection, openingPostings, type NewPosting } from '../ledger/postings.ts';
 import type { Trx } from '../shared/postgres.ts';
-import { insertTransfers, readOrdersPaidOut, readSellers } from '../transfers/plan.repository.ts';
-import { planTransfers } from '../transfers/plan.ts';
 import { noticeUnknownReference } from '../transfers/restore.repository.ts';
 import { haltOnDrift, raiseAlarm } from '../transfers/stops.repository.ts';
 import {
@@ -30,7 +21,14 @@ import {
   type NewDeposit,
   type NewWithdrawal,
 } from './book.repository.ts';
-import { classifyRow, isReversalKind, referenceIn, type RowClass, type UnbookedRow } from './classify.ts';
+import {
+  classifyRow,
+  isReversalKind,
+  referenceIn,
+  type KnownAttempt,
+  type RowClass,
+  type UnbookedRow,
+} from './classify.ts';
 import { lookupKeys, matchPage, type MatchDecision, type ReviewReason } from './match.ts';
 import {
   insertMatches,
@@ -43,6 +41,7 @@ import {
 } from './match.repository.ts';
 import { splitName, normaliseDepositorText } from './depositor-text.ts';
 import { bookReturn, bookWithdrawal } from './book-own-transfers.step.ts';
+import { payOrdersOut } from './pay-orders.step.ts';
 import { reverseDeposit } from './reverse.step.ts';
 
 /** What a cycle did with the rows of one account. */
@@ -257,8 +256,7 @@ async function bookOutgoing(
     const rowClass = classes.get(row.rowId);
     switch (rowClass?.class) {
       case 'withdrawal':
-        await bookWithdrawal(trx, rowClass.attempt, row, context.now);
-        withdrawals.push({ row, state: 'transfer', attemptId: rowClass.attempt.attemptId });
+        withdrawals.push(await bookOwnTransfer(trx, context, row, rowClass.attempt, postings));
         break;
       case 'classified':
         postings.push(outgoingPosting(row, rowClass.ledgerAccount, 'classified'));
@@ -299,6 +297,20 @@ async function haltFor(
   if (await noticeUnknownReference(trx, { epoch, occurredAt }, now))
     await raiseAlarm(trx, 'unknown_reference', { reason, ...detail }, now);
   else await haltOnDrift(trx, 'unknown_reference', reason, detail, now);
+}
+
+/** What has left under our reference and cannot be its transfer's payment is in suspense, so that the books are true whatever happened. */
+async function bookOwnTransfer(
+  trx: Trx<Database>,
+  { now }: CycleContext,
+  row: UnbookedRow,
+  attempt: KnownAttempt,
+  postings: NewPosting[],
+): Promise<NewWithdrawal> {
+  const { attemptId } = attempt;
+  if (await bookWithdrawal(trx, attempt, row, now)) return { row, state: 'transfer', attemptId };
+  postings.push(outgoingPosting(row, SUSPENSE, 'unexplained'));
+  return { row, state: 'unexpected', attemptId, ledgerAccount: SUSPENSE };
 }
 
 function outgoingPosting(
@@ -385,39 +397,20 @@ async function matchAndPlan(
   await insertMatches(trx, matches, context.now);
   await updateReviews(trx, reconsidered, context.now);
 
-  const sellers = await readSellers(
+  const paidOut = await payOrdersOut(
     trx,
-    [...new Set(matches.map(({ order }) => order.sellerId))],
-    context.now,
-  );
-  // An order whose first deposit was taken back after its payout was sent is paid out already, or may be.
-  const paidOut = await readOrdersPaidOut(
-    trx,
-    matches.map(({ order }) => order.orderId),
-  );
-  const toPlan = matches.filter(({ order }) => !paidOut.has(order.orderId));
-  const planned = planTransfers(
-    toPlan.map(({ row, order }) => ({
+    matches.map(({ row, order }) => ({
       orderId: order.orderId,
       sellerId: order.sellerId,
-      amount: order.amount,
+      parts: [{ rowId: row.rowId, amount: order.amount }],
       depositedAt: row.occurredAt,
     })),
-    sellers,
+    context.now,
   );
-  await insertTransfers(trx, planned, context.now);
-  for (const { row, order } of matches) {
-    const rate = sellers.get(order.sellerId)?.feeRate ?? (0 as BasisPoints);
-    postings.push(
-      ...allocationPostings(
-        { rowId: row.rowId, orderId: order.orderId, sellerId: order.sellerId, amount: order.amount },
-        rate,
-      ),
-    );
-  }
+  postings.push(...paidOut.postings);
   booked.matched = matches.length;
-  booked.planned = planned.filter((transfer) => transfer.held === undefined).length;
-  booked.held = planned.length - booked.planned;
+  booked.planned = paidOut.planned;
+  booked.held = paidOut.held;
   countReasons(
     booked,
     decisions.flatMap((decision) => (decision.outcome === 'in_review' ? [decision.reason] : [])),

@@ -88,15 +88,16 @@ export interface DepositTable {
   decided_at: Date;
 }
 
-/** A row that went out, and what explains it. */
+/** A row that went out, and what explains it. `unexpected` shows an attempt of ours that its transfer cannot have: money may have gone twice. */
 export interface WithdrawalTable {
   row_id: bigint;
   account: string;
   occurred_at: Date;
   amount: bigint;
   text: string;
-  state: 'transfer' | 'classified' | 'reversal' | 'unexplained';
+  state: 'transfer' | 'classified' | 'reversal' | 'unexplained' | 'unexpected';
   attempt_id: bigint | null;
+  /** Where its amount stands in the books; `suspense` until it is explained. */
   ledger_account: string | null;
   decided_at: Date;
 }
@@ -111,6 +112,8 @@ export interface AllocationTable {
   made_by: string | null;
   made_at: Date;
   undone_at: Date | null;
+  /** The person's decision that made it; null for an automatic one. */
+  decision_id: bigint | null;
 }
 
 /** What a person says that rows of an account are, when they are nobody's order and nobody's payout. */

@@ -21,11 +21,16 @@ export function judgeNamed(
   named: readonly IndexedOrder[],
   knowledge: Knowledge,
 ): ReviewJudgement {
-  const exact = named.filter((order) => order.amount === deposit.amount);
+  const exact = named.filter((order) => order.amount === deposit.amount && !lacksItsLastPart(order, deposit));
   if (exact.length > 0) return judgeStates(deposit, exact, named);
   const live = named.filter((order) => isLive(order, deposit.occurredAt));
   if (live.length > 0) return judgeAmounts(deposit, live, named, knowledge);
   return judgeStates(deposit, named, named);
+}
+
+/** A part of the order was allocated by a person, and the deposit would make it whole. */
+function lacksItsLastPart(order: IndexedOrder, deposit: ReadDeposit): boolean {
+  return order.partlyPaid === true && order.amount === deposit.amount && isLive(order, deposit.occurredAt);
 }
 
 /** Ranks orders that a deposit names. */
@@ -71,6 +76,9 @@ function judgeAmounts(
 ): ReviewJudgement {
   const nearest = nearestInAmount(deposit, live);
 
+  const [last] = nearest.filter((one) => lacksItsLastPart(one, deposit));
+  if (last !== undefined)
+    return { outcome: 'in_review', reason: 'split', candidates: withFirst(last, rankNamed(deposit, named)) };
   for (const order of nearest.filter((one) => one.amount > deposit.amount)) {
     const otherParts = otherTransfersFor(order, deposit, partsByText.get(order.depositorName) ?? []);
     if (otherParts === undefined) continue;

@@ -25,7 +25,7 @@ export type Judgement = { readonly outcome: 'fits'; readonly order: IndexedOrder
 
 /**
  * Judges one deposit. It fits an order whose normalised depositor name is one of its readings, whose amount is its amount, and
- * which is live at its time. If it fits exactly one, and is surely not a row that is stored already, it pays that order; otherwise
+ * which is live at its time and has got nothing yet. If it fits exactly one, and is surely not a row that is stored already, it pays that order; otherwise
  * it has the first of `REVIEW_REASONS` that holds.
  */
 export function judge(deposit: ReadDeposit, knowledge: Knowledge): Judgement {
@@ -52,5 +52,5 @@ function candidatesOf(
 }
 
 function fits(deposit: ReadDeposit, order: IndexedOrder): boolean {
-  return order.amount === deposit.amount && isLive(order, deposit.occurredAt);
+  return order.partlyPaid !== true && order.amount === deposit.amount && isLive(order, deposit.occurredAt);
 }

@@ -15,6 +15,7 @@ interface OrderRow {
   readonly depositor_name: string;
   readonly recipient_name: string;
   readonly amount: bigint;
+  readonly outstanding: bigint;
   readonly state: CandidateOrder['state'];
   readonly opens_at: Date;
   readonly expires_at: Date | null;
@@ -25,7 +26,7 @@ export interface MatchableOrder extends CandidateOrder {
 }
 
 const ORDER_COLUMNS = sql.raw(
-  'o.order_id, o.seller_id, o.depositor_name, o.recipient_name, o.amount, o.state, o.opens_at, o.expires_at',
+  'o.order_id, o.seller_id, o.depositor_name, o.recipient_name, o.amount, o.outstanding, o.state, o.opens_at, o.expires_at',
 );
 
 /**
@@ -208,9 +209,19 @@ function toOrder(row: OrderRow): MatchableOrder {
     sellerId: row.seller_id,
     depositorName: row.depositor_name,
     recipientName: row.recipient_name,
-    amount: won(row.amount),
+    ...stillToBePaid(row),
     state: row.state,
     opensAt: row.opens_at,
     expiresAt: row.expires_at ?? undefined,
   };
+}
+
+/** Of an order that a person has allocated a part to, the rest is what a deposit can be for. */
+function stillToBePaid({
+  state,
+  amount,
+  outstanding,
+}: OrderRow): Pick<CandidateOrder, 'amount' | 'partlyPaid'> {
+  if (state === 'paid' || outstanding === amount) return { amount: won(amount) };
+  return { amount: won(outstanding), partlyPaid: true };
 }

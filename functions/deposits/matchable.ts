@@ -42,7 +42,10 @@ export interface CandidateOrder {
   readonly depositorName: string;
   /** As the shop wrote it: not normalised. */
   readonly recipientName: string;
+  /** What is still to be paid of it; of a paid order, the whole. */
   readonly amount: Won;
+  /** A person has allocated a part to it already: what comes next is theirs to allocate, too. */
+  readonly partlyPaid?: true;
   readonly state: 'awaiting_deposit' | 'paid' | 'expired' | 'cancelled';
   readonly opensAt: Date;
   /** `undefined` for an order without a deadline. */

@@ -4,16 +4,22 @@ import { bankAccount, UNALLOCATED } from '../ledger/accounts.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
 import type { NewPosting } from '../ledger/postings.ts';
 import { won } from '../shared/money.ts';
+import { decidesOn } from '../reviews/decision.repository.ts';
 import type { Trx } from '../shared/postgres.ts';
 import { cancelUnsent } from '../transfers/outcome.repository.ts';
-import { insertTransfers, readSellers } from '../transfers/plan.repository.ts';
-import { reasonToHold } from '../transfers/plan.ts';
 import { raiseAlarm } from '../transfers/stops.repository.ts';
+import type { Transfer } from '../transfers/transfer.table.ts';
+import { lockOrders, readAllocationsOf } from './allocation.repository.ts';
 import type { UnbookedRow } from './classify.ts';
+import { refundLossPosting } from './refunded-deposit.repository.ts';
+import { isCancellable, takeAllocationsBack } from './unpay-orders.step.ts';
 
 /**
- * The bank takes a deposit back. The order that it paid is unpaid again; its payout is cancelled while that can still be done, and otherwise the seller
- * is debited and may go below zero, so that its further payouts wait.
+ * The bank takes a deposit back, whatever became of it meanwhile:
+ * - orders that it paid, alone or with others, are unpaid again; a payout is cancelled while that can still be done, and otherwise the seller is debited and may
+ *   go below zero, so that its further payouts wait;
+ * - a refund that was not sent is cancelled; one that was, or may have been, is money lost: `suspense` bears it, and an alarm says so;
+ * - what a person moved to another account is moved back.
  */
 export async function reverseDeposit(
   trx: Trx<Database>,
@@ -22,112 +28,94 @@ export async function reverseDeposit(
   depositRowId: bigint,
 ): Promise<void> {
   const { now } = context;
-  const allocations = await trx
-    .updateTable('allocation')
-    .set({ live: false, undone_at: now })
-    .where('deposit_row_id', '=', depositRowId)
-    .where('live', '=', true)
-    .returning(['order_id', 'amount'])
-    .execute();
-  for (const { order_id, amount } of allocations) await unpay(trx, order_id, amount, now);
-  const mirrored = await mirrorOf(trx, depositRowId);
-  const leaving: NewPosting = {
+  // Orders, then the refund, then the deposit: as people's decisions lock them.
+  const known = await readAllocationsOf(trx, [depositRowId]);
+  await lockOrders(
+    trx,
+    known.map((one) => one.orderId),
+  );
+  await lockLiveRefund(trx, depositRowId);
+  await trx.selectFrom('deposit').select('row_id').where('row_id', '=', depositRowId).forUpdate().execute();
+  // What a person has decided in the meantime is not locked yet.
+  const refund = await lockLiveRefund(trx, depositRowId);
+  const allocations = await readAllocationsOf(trx, [depositRowId]);
+  const orders = await lockOrders(
+    trx,
+    allocations.map((one) => one.orderId),
+  );
+  await takeAllocationsBack(trx, allocations, orders, now);
+
+  const postings: NewPosting[] = await ignoredBack(trx, depositRowId);
+  if (refund !== undefined) {
+    if (isCancellable(refund)) await cancelUnsent(trx, refund.transfer_id, now);
+    else postings.push(await refundLost(trx, refund, now));
+  }
+  postings.push({
     debit: UNALLOCATED,
     credit: bankAccount(row.account),
     amount: row.amount,
     kind: 'reversal',
     rowId: row.rowId,
-  };
-  await insertPostings(trx, [...mirrored, leaving], now);
+  });
+  await insertPostings(trx, postings, now);
   await trx
     .updateTable('deposit')
     .set({ state: 'reversed', remaining: 0n, decided_at: now })
     .where('row_id', '=', depositRowId)
     .execute();
+  await endDecisions(trx, depositRowId);
   await raiseAlarm(trx, 'deposit_reversed', { depositRowId, rowId: row.rowId, amount: row.amount }, now);
 }
 
-/** The order awaits its money again, and what was planned to pay it out is undone as far as it can be. */
-async function unpay(trx: Trx<Database>, orderId: bigint, amount: bigint, now: Date): Promise<void> {
-  const order = await trx
-    .updateTable('shop_order')
-    .set((eb) => ({
-      state: 'awaiting_deposit',
-      outstanding: eb('outstanding', '+', amount),
-      paid_at: null,
-      closed_at: null,
-    }))
-    .where('order_id', '=', orderId)
-    .returning('seller_id')
-    .executeTakeFirstOrThrow();
-  const transfer = await trx
-    .selectFrom('transfer_item as i')
-    .innerJoin('transfer as t', 't.transfer_id', 'i.transfer_id')
-    .select(['t.transfer_id', 't.state'])
-    .where('i.order_id', '=', orderId)
-    .where('i.live', '=', true)
-    .forUpdate('t')
-    .executeTakeFirst();
-  if (transfer?.state === 'planned' || transfer?.state === 'queued' || transfer?.state === 'held') {
-    await cancelUnsent(trx, transfer.transfer_id);
-    await planTheRest(trx, transfer.transfer_id, orderId, now);
-    return;
-  }
-  // Paid out, or failed and to be sent again: either way the seller's balance may no longer cover what is planned.
-  await trx.updateTable('seller').set({ may_owe: true }).where('seller_id', '=', order.seller_id).execute();
-  await trx
-    .updateTable('transfer')
-    .set({ state: 'held', held_reason: 'seller_debt' })
-    .where('seller_id', '=', order.seller_id)
-    .where('state', 'in', ['planned', 'queued'])
-    .execute();
-}
-
-async function planTheRest(trx: Trx<Database>, cancelled: bigint, without: bigint, now: Date): Promise<void> {
-  const transfer = await trx
+async function lockLiveRefund(trx: Trx<Database>, depositRowId: bigint): Promise<Transfer | undefined> {
+  return await trx
     .selectFrom('transfer')
     .selectAll()
-    .where('transfer_id', '=', cancelled)
-    .executeTakeFirstOrThrow();
-  const items = await trx
-    .selectFrom('transfer_item')
-    .select(['order_id', 'amount', 'fee'])
-    .where('transfer_id', '=', cancelled)
-    .where('order_id', '<>', without)
-    .execute();
-  const sellerId = transfer.seller_id;
-  if (sellerId === null || items.length === 0) return;
-  const seller = (await readSellers(trx, [sellerId], now)).get(sellerId);
-  if (seller === undefined) throw new Error(`no seller ${sellerId} of transfer ${cancelled.toString()}`);
-  const fee = won(items.reduce((sum, item) => sum + item.fee, 0n));
-  const amount = won(items.reduce((sum, item) => sum + item.amount, 0n) - fee);
-  if (amount === 0n) return;
-  const rest = {
-    sellerId,
-    amount,
-    fee,
-    items: items.map((item) => ({ orderId: item.order_id, amount: won(item.amount), fee: won(item.fee) })),
-    depositedAt: transfer.deposited_at ?? now,
-    held: reasonToHold(amount, won(seller.plannedToday + amount), seller),
-  };
-  const retryOf = transfer.retry_of === null ? {} : { retryOf: transfer.retry_of };
-  await insertTransfers(trx, [{ ...rest, ...retryOf }], now);
+    .where('refunds_row', '=', depositRowId)
+    .forUpdate()
+    .executeTakeFirst();
 }
 
-/** The postings that allocated a deposit, the other way round. */
-async function mirrorOf(trx: Trx<Database>, depositRowId: bigint): Promise<NewPosting[]> {
-  const allocated = await trx
-    .selectFrom('posting')
-    .select(['debit', 'credit', 'amount', 'order_id'])
-    .where('row_id', '=', depositRowId)
-    .where('kind', 'in', ['allocation', 'fee'])
+/** The refund was sent, or may have been: nothing takes it back. */
+async function refundLost(trx: Trx<Database>, refund: Transfer, now: Date): Promise<NewPosting> {
+  const { transfer_id: transferId, deposit_row_id: depositRowId, amount, state } = refund;
+  await raiseAlarm(trx, 'refunded_deposit_reversed', { transferId, depositRowId, amount, state }, now);
+  return refundLossPosting(refund, 'lost');
+}
+
+/** What a person moved from the deposit to another account, the other way round. */
+async function ignoredBack(trx: Trx<Database>, depositRowId: bigint): Promise<NewPosting[]> {
+  const ignored = await trx
+    .selectFrom('review_decision')
+    .select(['ledger_account', 'amount'])
+    .where(decidesOn(depositRowId))
+    .where('kind', '=', 'ignore')
+    .where('state', '=', 'standing')
     .execute();
-  return allocated.map((posting) => ({
-    debit: posting.credit,
-    credit: posting.debit,
-    amount: won(posting.amount),
-    kind: 'reversal',
-    rowId: depositRowId,
-    ...(posting.order_id === null ? {} : { orderId: posting.order_id }),
-  }));
+  return ignored.flatMap(({ ledger_account: debit, amount }) =>
+    debit === null
+      ? []
+      : [{ debit, credit: UNALLOCATED, amount: won(amount), kind: 'reversal', rowId: depositRowId }],
+  );
+}
+
+/** Decisions of which nothing stands any more. One that still allocates another deposit can be undone as before. */
+async function endDecisions(trx: Trx<Database>, depositRowId: bigint): Promise<void> {
+  await trx
+    .updateTable('review_decision as r')
+    .set({ state: 'reversed' })
+    .where(decidesOn(depositRowId))
+    .where('r.state', '=', 'standing')
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('allocation as a')
+            .select('a.allocation_id')
+            .whereRef('a.decision_id', '=', 'r.decision_id')
+            .where('a.live', '=', true),
+        ),
+      ),
+    )
+    .execute();
 }

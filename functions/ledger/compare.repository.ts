@@ -117,14 +117,15 @@ function credited(account: RawBuilder<unknown>): RawBuilder<bigint> {
 const unallocated = sql.lit(UNALLOCATED);
 
 /**
- * Orders of which row, allocations and ledger do not say the same: what is paid of it, that the whole of it went to its own seller and the fees, and that
- * what its seller is owed is in a transfer.
+ * Orders of which row, allocations and ledger do not say the same: what is allocated to it; that the whole of it went to its own seller and the fees exactly
+ * while it is paid, and nothing of it before; and that what its seller is owed is in a transfer.
  */
 export async function compareOrders(db: Db, ids: readonly bigint[]): Promise<Difference[]> {
   const { rows } = await sql<{
     order_id: bigint;
     known: boolean;
     paid: bigint;
+    given: bigint;
     allocated: bigint;
     taken: bigint;
     to_seller: bigint;
@@ -132,7 +133,8 @@ export async function compareOrders(db: Db, ids: readonly bigint[]): Promise<Dif
     planned: boolean;
   }>`
     select * from (
-      select w.order_id, o.order_id is not null as known, coalesce(o.amount - o.outstanding, 0) as paid, a.allocated, -l.unallocated as taken,
+      select w.order_id, o.order_id is not null as known, case when o.state = 'paid' then o.amount else 0 end as paid,
+        coalesce(o.amount - o.outstanding, 0) as given, a.allocated, -l.unallocated as taken,
         l.to_seller, l.fee,
         o.state is distinct from 'paid' or l.to_seller <= 0
           or exists (select from transfer_item i where i.order_id = w.order_id and i.live)
@@ -151,27 +153,27 @@ export async function compareOrders(db: Db, ids: readonly bigint[]): Promise<Dif
         from posting p where p.order_id = w.order_id
       ) l
     ) compared
-    where not known or paid <> taken or allocated <> taken or to_seller + fee <> taken or to_seller < 0 or fee < 0 or not planned
+    where not known or paid <> taken or allocated <> given or to_seller + fee <> taken or to_seller < 0 or fee < 0 or not planned
     order by order_id`.execute(db);
   return rows.map((row) => ({
     subject: 'order',
     id: row.order_id,
     what: !row.known
       ? `the ledger pays it ${row.taken.toString()} won, and there is no such order`
-      : row.planned || row.paid !== row.taken
-        ? `paid ${row.paid.toString()} won by its row, ${row.allocated.toString()} by allocations, ${row.taken.toString()} by the ledger ` +
+      : row.planned || row.paid !== row.taken || row.given !== row.allocated
+        ? `given ${row.given.toString()} won by its row, ${row.allocated.toString()} by allocations; paid ${row.paid.toString()} by its state, ${row.taken.toString()} by the ledger ` +
           `(${row.to_seller.toString()} to its seller, ${row.fee.toString()} fee)`
         : `its seller is owed ${row.to_seller.toString()} won of it, and no transfer was ever planned for them`,
   }));
 }
 
-/** Deposits of which row and ledger do not say the same: what is nobody's yet of it. */
+/** Deposits of which row and ledger do not say the same: what is nobody's yet of it, parts of orders that are not paid yet included. */
 export async function compareDeposits(db: Db, ids: readonly bigint[]): Promise<Difference[]> {
   const { rows } = await sql<{ row_id: bigint; state: string | null; expected: bigint; found: bigint }>`
     select * from (
       select w.row_id, coalesce(d.state, v.state) as state,
         -- What a deposit is taken back by is another row: the deposit's own postings leave its amount, those of the other row take it.
-        case when d.state = 'reversed' then d.amount when d.row_id is not null then d.remaining when v.state = 'reversal' then -v.amount else 0 end
+        case when d.state = 'reversed' then d.amount when d.row_id is not null then d.remaining + u.unpaid when v.state = 'reversal' then -v.amount else 0 end
           as expected,
         l.unallocated - r.refunded as found
       from unnest(${idList(ids)}) as w(row_id)
@@ -184,6 +186,10 @@ export async function compareDeposits(db: Db, ids: readonly bigint[]): Promise<D
         select coalesce(sum(amount), 0)::bigint as refunded from transfer
         where deposit_row_id = w.row_id and state not in ('failed', 'cancelled', 'returned')
       ) r
+      cross join lateral (
+        select coalesce(sum(a.amount), 0)::bigint as unpaid from allocation a join shop_order o on o.order_id = a.order_id
+        where a.deposit_row_id = w.row_id and a.kind = 'manual' and a.live and o.state <> 'paid'
+      ) u
     ) compared where expected <> found order by row_id`.execute(db);
   return rows.map((row) => ({
     subject: 'deposit',
@@ -257,7 +263,10 @@ export async function compareItems(db: Db, transferIds: readonly bigint[]): Prom
       from posting p where p.order_id = i.order_id
     ) l
     where o.amount is distinct from i.amount or o.seller_id is distinct from t.seller_id
-      or not (l.once or l.to_seller = i.amount - i.fee)
+      or not (l.once or l.to_seller = i.amount - i.fee or exists (
+        -- Several deposits that paid it together were posted together.
+        select from posting p where p.order_id = i.order_id and p.kind = 'allocation' and p.credit = 'seller:' || t.seller_id
+        group by p.at having sum(p.amount) = i.amount - i.fee))
     order by i.order_id`.execute(db);
   return rows.map((row) => ({
     subject: 'order',
@@ -302,13 +311,18 @@ export async function compareTotals(trx: Transaction<Database>): Promise<Differe
   const { rows } = await sql<{ in_flight: bigint; unallocated: bigint }>`
     select coalesce((select sum(amount) from transfer where state in ('sending', 'unknown')), 0)::bigint as in_flight,
       coalesce((select sum(remaining) from deposit where remaining > 0), 0)::bigint
+        + coalesce((select sum(amount - outstanding) from shop_order where state <> 'paid' and outstanding < amount), 0)::bigint
         + coalesce((select sum(amount) from transfer where state in ('planned', 'queued', 'held') and kind = 'refund'), 0)::bigint
         as unallocated`.execute(trx);
   const [sums] = rows;
   const balances = await readBalances(trx, [IN_TRANSIT, UNALLOCATED]);
   const compared = [
     [IN_TRANSIT, sums?.in_flight ?? 0n, 'transfers in flight'],
-    [UNALLOCATED, sums?.unallocated ?? 0n, 'deposits and refunds that are not sent'],
+    [
+      UNALLOCATED,
+      sums?.unallocated ?? 0n,
+      'deposits, parts of orders that are not paid, and refunds that are not sent',
+    ],
   ] as const;
   return compared.flatMap(([account, expected, of]) => {
     const found = balances.get(account) ?? 0n;

@@ -12,7 +12,8 @@ export type PostingKind =
   | 'reversal'
   | 'classified'
   | 'unexplained'
-  | 'correction';
+  | 'correction'
+  | 'ignored';
 
 /** One balanced entry: `amount` won from the account `debit` to the account `credit`. Append-only. */
 export interface PostingTable {

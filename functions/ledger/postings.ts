@@ -32,25 +32,44 @@ export function depositPosting(account: string, rowId: bigint, amount: Won): New
   return { debit: bankAccount(account), credit: UNALLOCATED, amount, kind: 'deposit', rowId };
 }
 
-/** A deposit pays an order: the seller's part and our fee. A part of nothing is not posted. */
-export function allocationPostings(
-  paid: { rowId: bigint; orderId: bigint; sellerId: string; amount: Won },
-  rate: BasisPoints,
-): NewPosting[] {
-  const fee = feeOf(paid.amount, rate);
-  const { rowId, orderId } = paid;
-  const parts: NewPosting[] = [
-    {
-      debit: UNALLOCATED,
-      credit: sellerAccount(paid.sellerId),
-      amount: won(paid.amount - fee),
-      kind: 'allocation',
-      rowId,
-      orderId,
-    },
-    { debit: UNALLOCATED, credit: FEES, amount: fee, kind: 'fee', rowId, orderId },
-  ];
-  return parts.filter((part) => part.amount > 0n);
+/** An order that is paid in full: by one deposit, or by several of which a person has said so. */
+export interface PaidInFull {
+  readonly orderId: bigint;
+  readonly sellerId: string;
+  /** What each deposit gives to it; together the order's amount. */
+  readonly parts: readonly { readonly rowId: bigint; readonly amount: Won }[];
+}
+
+/**
+ * Deposits pay an order: the seller's part and our fee of each. However many there are, the fees add up to the fee of the whole: each bears what the
+ * fee grows by with it. A part of nothing is not posted.
+ */
+export function allocationPostings(paid: PaidInFull, rate: BasisPoints): NewPosting[] {
+  const { orderId } = paid;
+  const postings: NewPosting[] = [];
+  let before = 0n;
+  for (const { rowId, amount } of paid.parts) {
+    const fee = won(feeOf(won(before + amount), rate) - feeOf(won(before), rate));
+    before += amount;
+    const parts: NewPosting[] = [
+      {
+        debit: UNALLOCATED,
+        credit: sellerAccount(paid.sellerId),
+        amount: won(amount - fee),
+        kind: 'allocation',
+        rowId,
+        orderId,
+      },
+      { debit: UNALLOCATED, credit: FEES, amount: fee, kind: 'fee', rowId, orderId },
+    ];
+    postings.push(...parts.filter((part) => part.amount > 0n));
+  }
+  return postings;
+}
+
+/** A deposit's money is nobody's order: a person has said whose it is. */
+export function ignoredPosting(rowId: bigint, account: string, amount: Won): NewPosting {
+  return { debit: UNALLOCATED, credit: account, amount, kind: 'ignored', rowId };
 }
 
 /** Whom a transfer pays, as its postings name it: a payout's seller, or the depositors' unallocated money for a refund. */

@@ -57,7 +57,7 @@ export async function readFigures(
        where a.account = ${account} and a.state = 'succeeded' and t.settled_at > ${young}
          and not exists (select from withdrawal w where w.attempt_id = a.attempt_id)) as paid_not_shown,
       (select coalesce(sum(w.amount), 0)::bigint from withdrawal w join transfer_attempt a on a.attempt_id = w.attempt_id
-       where w.account = ${account} and a.state <> 'succeeded') as shown_not_paid,
+       where w.account = ${account} and w.state = 'transfer' and a.state <> 'succeeded') as shown_not_paid,
       (select coalesce(sum(case when s.direction = 'in' then s.amount else -s.amount end), 0)::bigint
        from statement_row s join collect_cursor c on c.account = s.account
        where s.account = ${account} and s.row_id > c.booked_through) as unbooked,
@@ -129,7 +129,7 @@ export async function readOneSided(
       trx,
       sql`
         select w.row_id, a.transfer_id, w.amount from withdrawal w join transfer_attempt a on a.attempt_id = w.attempt_id
-        where w.account = ${account} and a.state <> 'succeeded'`,
+        where w.account = ${account} and a.state <> 'succeeded' and (w.state = 'transfer' or w.ledger_account = 'suspense')`,
       'row_id',
     ),
     unexplained_rows: await named(

@@ -16,7 +16,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create index deposit_remaining_won on deposit (row_id) include (remaining) where remaining > 0`.execute(
     db,
   );
-  await sql`create index deposit_open_reviews on deposit (occurred_at) where state = 'in_review'`.execute(db);
 
   // Each comparison of orders, deposits and transfers with the ledger. `postings_through`, `rows_through` and `transfers_through` say up to where
   // nothing new can appear below: the next one begins there, unless this one found a difference.

@@ -8,6 +8,8 @@ import * as operations from './0006-operations.ts';
 import * as roles from './0007-roles.ts';
 import * as people from './0008-people.ts';
 import * as books from './0010-books.ts';
+import * as reviews from './0012-reviews.ts';
+import * as limits from './0013-limits.ts';
 import * as restore from './0014-restore.ts';
 import * as shops from './0030-shops.ts';
 import * as events from './0031-events.ts';
@@ -24,6 +26,8 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-roles': roles,
   '0008-people': people,
   '0010-books': books,
+  '0012-reviews': reviews,
+  '0013-limits': limits,
   '0014-restore': restore,
   '0030-shops': shops,
   '0031-events': events,

@@ -26,6 +26,9 @@ export interface ShopOrderTable {
   paid_at: Date | null;
   /** When the order left `awaiting_deposit`; its name's quarantine counts from here. */
   closed_at: Date | null;
+  /** What a paid order becomes again when it stops being paid, and when it was closed as that; null: it awaits its deposit again. */
+  reopens_as: 'expired' | 'cancelled' | null;
+  reopens_closed_at: Date | null;
   created_at: Date;
 }
 

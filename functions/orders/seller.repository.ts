@@ -1,9 +1,10 @@
 import { sql, type Transaction } from 'kysely';
-import { fitsCp949 } from '../bank/cp949.ts';
+import type { PayeeAccount } from '../bank/payee-account.ts';
 import type { Database } from '../database.ts';
 import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
 import type { BasisPoints, Won } from '../shared/money.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
+import { accountFingerprint, whatIsWrongWith } from './payout-account.ts';
 
 export interface SellerToAdd {
   readonly sellerId: string;
@@ -14,11 +15,7 @@ export interface SellerToAdd {
   readonly grouping?: 'page' | 'order';
   readonly transferLimit?: Won;
   readonly dailyLimit?: Won;
-  readonly account: {
-    readonly bankCode: string;
-    readonly accountNumber: string;
-    readonly holder: string;
-  };
+  readonly account: PayeeAccount;
 }
 
 /** Two people stand behind a payout account: who asked for it and who approved it. */
@@ -26,11 +23,6 @@ export interface Approval {
   readonly requestedBy: string;
   readonly approvedBy: string;
 }
-
-/** KFTC's messages carry a holder's name as AH20: 20 CP949 bytes. */
-const HOLDER_BYTES_MAX = 20;
-
-const ACCOUNT_NUMBER = /^\d{6,16}$/;
 
 const COLUMNS =
   'seller_id text, shop_id text, name text, fee_bp integer, payout_grouping text, transfer_limit_won bigint, daily_limit_won bigint, bank_code text, number text, key_id text, masked text, fingerprint text, holder text';
@@ -50,16 +42,8 @@ export async function addSellers(
 ): Promise<void> {
   const rows = sellers.map((seller) => {
     const { bankCode, accountNumber, holder } = seller.account;
-    if (!fitsCp949(holder, HOLDER_BYTES_MAX)) {
-      throw new Error(
-        `account holder "${holder}" of seller ${seller.sellerId} does not fit ${HOLDER_BYTES_MAX} CP949 bytes; shorten it as the bank does`,
-      );
-    }
-    if (!ACCOUNT_NUMBER.test(accountNumber)) {
-      throw new Error(
-        `account number ${maskAccountNumber(accountNumber)} of seller ${seller.sellerId} is not 6 to 16 digits; write it without hyphens or spaces`,
-      );
-    }
+    const wrong = whatIsWrongWith(seller.account, seller.sellerId);
+    if (wrong !== undefined) throw new Error(wrong);
     const encrypted = vault.encrypt('account-number', accountNumber);
     return {
       seller_id: seller.sellerId,
@@ -73,7 +57,7 @@ export async function addSellers(
       number: Buffer.from(encrypted.ciphertext).toString('base64'),
       key_id: encrypted.keyId,
       masked: maskAccountNumber(accountNumber),
-      fingerprint: vault.fingerprint(`${bankCode} ${accountNumber}`),
+      fingerprint: accountFingerprint(vault, bankCode, accountNumber),
       holder,
     };
   });

@@ -26,7 +26,7 @@ export interface PayoutAccountTable {
   account_number_masked: string;
   account_fingerprint: string;
   account_holder: string;
-  state: 'requested' | 'approved' | 'retired';
+  state: 'requested' | 'approved' | 'retired' | 'rejected';
   requested_by: string;
   requested_at: Date;
   approved_by: string | null;

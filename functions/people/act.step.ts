@@ -2,25 +2,15 @@ import type { Kysely, Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { recordDeed, type Deed } from './audit.repository.ts';
 import type { Acting } from './person.ts';
+import type { Refused } from './refusal.ts';
 
-/** What a person asked for is not done, and nothing has changed. */
-export interface Refused {
-  readonly outcome: 'refused';
-  /** For programs: `already_used`, `not_found`, …. */
-  readonly code: string;
-  /** For people: what stands in the way, with its value, and what to do. */
-  readonly message: string;
-}
+export { refuse, type Refused } from './refusal.ts';
 
 /** What was done, and the trace that it leaves. */
 export interface Done<Result> {
   readonly outcome: 'done';
   readonly result: Result;
   readonly deed: Deed;
-}
-
-export function refuse(code: string, message: string): Refused {
-  return { outcome: 'refused', code, message };
 }
 
 /** Carries a refusal out of a transaction, which is rolled back on its way. */
@@ -32,12 +22,33 @@ class Refusal extends Error {
   }
 }
 
+/** How often what a person asks is tried, when it meets others who lock the same rows in another order. */
+const TRIES_MAX = 5;
+
+/** SQLSTATEs that say that PostgreSQL has chosen this transaction to give way, and has rolled it back: a deadlock, a conflict. */
+const GIVES_WAY: readonly unknown[] = ['40P01', '40001'];
+
 /**
- * Does what a person asks, with its postings and its trace, in one transaction. Refused means that all of it is rolled back: the state is as it was.
+ * Does what a person asks, with its postings and its trace, in one transaction. Refused means that all of it is rolled back: the state is as it was. Where
+ * the database makes it give way to somebody else, it is done again from its beginning.
  *
  * @throws when the infrastructure is broken, or for a mistake in this program; nothing is kept then, either.
  */
 export async function act<Result>(
+  db: Kysely<Database>,
+  acting: Acting,
+  work: (trx: Transaction<Database>) => Promise<Done<Result> | Refused>,
+): Promise<{ readonly outcome: 'done'; readonly result: Result } | Refused> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await actOnce(db, acting, work);
+    } catch (error) {
+      if (tried >= TRIES_MAX || !GIVES_WAY.includes((error as { code?: unknown }).code)) throw error;
+    }
+  }
+}
+
+async function actOnce<Result>(
   db: Kysely<Database>,
   acting: Acting,
   work: (trx: Transaction<Database>) => Promise<Done<Result> | Refused>,

@@ -21,7 +21,7 @@ export type Approval =
   | { readonly outcome: 'requested'; readonly approvalId: bigint }
   /** The second person approves what the first asked for. */
   | { readonly outcome: 'approved'; readonly approvalId: bigint; readonly requestedBy: string }
-  /** The same person asks again: nothing changes. */
+  /** The same person asks again for the same: nothing changes. */
   | { readonly outcome: 'needs_second_person'; readonly approvalId: bigint }
   /** The second person means something else than the first has asked for. */
   | {
@@ -67,9 +67,14 @@ export async function askOrApprove(
   // Decided by somebody else between the two statements: the matter begins anew.
   if (open === undefined) return await askOrApprove(trx, acting, matter);
   const { approval_id: approvalId, requested_by: requestedBy, detail } = open;
-  if (requestedBy === acting.by) return { outcome: 'needs_second_person', approvalId };
-  if (!isDeepStrictEqual(detail, JSON.parse(jsonOf(matter.detail))))
-    return { outcome: 'asked_otherwise', approvalId, requestedBy, asked: detail };
+  const isSame = isDeepStrictEqual(detail, JSON.parse(jsonOf(matter.detail)));
+  if (requestedBy === acting.by) {
+    if (isSame) return { outcome: 'needs_second_person', approvalId };
+    // Who asks for something else takes back what they asked for before: nobody can mean it any more.
+    await lapse(trx, approvalId, acting.at);
+    return await askOrApprove(trx, acting, matter);
+  }
+  if (!isSame) return { outcome: 'asked_otherwise', approvalId, requestedBy, asked: detail };
   await trx
     .updateTable('approval')
     .set({
@@ -81,6 +86,14 @@ export async function askOrApprove(
     .where('approval_id', '=', approvalId)
     .execute();
   return { outcome: 'approved', approvalId, requestedBy };
+}
+
+async function lapse(trx: Transaction<Database>, approvalId: bigint, at: Date): Promise<void> {
+  await trx
+    .updateTable('approval')
+    .set({ state: 'lapsed', decided_at: at })
+    .where('approval_id', '=', approvalId)
+    .execute();
 }
 
 async function lapseOld(

@@ -9,7 +9,9 @@ export type ApprovalAction =
   /** Refund a deposit to an account that somebody typed. */
   | 'refund_to_typed_account'
   /** Let payouts go on after the system halted them. */
-  | 'payouts_resume';
+  | 'payouts_resume'
+  /** Move what stands in suspense for a row of the statement to whose it is. */
+  | 'ledger_correction';
 
 /** Something that one person asked for and another must approve. */
 export interface ApprovalTable {

@@ -1,6 +1,21 @@
 import { z } from 'zod';
+import { BALANCE_MAX, parseWon } from './money.ts';
+
+/** Whole won, more than nothing; absent is no limit. */
+const amount = z
+  .string()
+  .transform((text, context) => {
+    const value = parseWon(text, { max: BALANCE_MAX });
+    if (value !== undefined && value > 0n) return value;
+    context.addIssue('write whole won above 0, such as 30000000');
+    return z.NEVER;
+  })
+  .optional();
 
 const seconds = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+
+/** The longest that a bank takes to execute what reached it, and then to show it on the statement, unless a stack says otherwise, minutes. */
+export const BANK_TAKES = { processingMinutes: 10, postingLagMinutes: 5 } as const;
 
 /**
  * Every variable that a function reads, described once: the local system and the Pulumi program both take the names from here, so that
@@ -63,13 +78,17 @@ const matcher = z.object({
   /** Minutes between two scheduled cycles: a transfer that was dispatched longer ago than this and is not claimed is dispatched again. */
   CYCLE_MINUTES: seconds(5),
   /** The longest that the bank takes to execute what reached it, minutes. */
-  BANK_PROCESSING_MINUTES: seconds(10),
+  BANK_PROCESSING_MINUTES: seconds(BANK_TAKES.processingMinutes),
   /** The longest that the bank takes to show a row on the statement, minutes. */
-  BANK_POSTING_LAG_MINUTES: seconds(5),
+  BANK_POSTING_LAG_MINUTES: seconds(BANK_TAKES.postingLagMinutes),
   /** Deposits a page. */
   PAGE_SIZE: seconds(1000),
   /** After so many sends without success a transfer is held for a person. */
   MAX_SENDS: seconds(5),
+  /** A payout over so many won is held until two people let it go. Without it there is no such limit. */
+  TRANSFER_LIMIT_WON: amount,
+  /** What all payouts of a day in Korea may add up to without a second person, won. Without it there is no such limit. */
+  DAILY_LIMIT_WON: amount,
 });
 
 const settlement = z.object({
@@ -78,7 +97,7 @@ const settlement = z.object({
   ...events,
   /** JSON `{wd_pass_phrase}`; the settlement function alone may read it. */
   BANK_PAYOUT_SECRET_ID: z.string().min(1),
-  BANK_PROCESSING_MINUTES: seconds(10),
+  BANK_PROCESSING_MINUTES: seconds(BANK_TAKES.processingMinutes),
 });
 
 /** What acts as the login that owns the schema: the migration function, and the rotation of the application's login. */

@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { kstDate } from '../bank/kst.ts';
 import type { Database } from '../database.ts';
+import type { WithdrawalTable } from '../deposits/deposit.table.ts';
 import { sumWon, won } from '../shared/money.ts';
 import { insertTransfers } from './plan.repository.ts';
 import { cancelUnsent } from './outcome.repository.ts';
@@ -14,7 +15,7 @@ export interface OutgoingRow {
   readonly occurredAt: Date;
   readonly amount: bigint;
   readonly text: string;
-  readonly state: 'transfer' | 'classified' | 'reversal' | 'unexplained';
+  readonly state: WithdrawalTable['state'];
   readonly ledgerAccount: string | null;
 }
 
@@ -127,7 +128,7 @@ export async function joinTransfers(
     .where('live', '=', true)
     .orderBy('order_id')
     .execute();
-  for (const transferId of ids) await cancelUnsent(trx, transferId);
+  for (const transferId of ids) await cancelUnsent(trx, transferId, now);
   const deposited = transfers.map((transfer) => (transfer.deposited_at ?? now).getTime());
   await insertTransfers(
     trx,

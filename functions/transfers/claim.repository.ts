@@ -4,24 +4,27 @@ import type { Database } from '../database.ts';
 import { attemptIds } from './attempt-id.ts';
 import type { Transfer, TransferState } from './transfer.table.ts';
 
-/** Takes a queued transfer for whoever asks first: a new token and a lease. Nothing when it is in any other state. */
+/**
+ * Takes a queued transfer for whoever asks first: a new token and a lease. Nothing when it is in any other state, and nothing when it is a payout to an account
+ * that is no longer approved. The account is share-locked until the claim commits, before the transfer: no claim pays to a former account once another
+ * is approved.
+ */
 export async function takeQueued(
   trx: Transaction<Database>,
   transferId: bigint,
   leaseEndsAt: Date,
 ): Promise<Transfer | undefined> {
-  return await trx
-    .updateTable('transfer')
-    .set((eb) => ({
-      state: 'sending',
-      token: eb('token', '+', 1n),
-      sends: eb('sends', '+', 1),
-      lease_ends_at: leaseEndsAt,
-    }))
-    .where('transfer_id', '=', transferId)
-    .where('state', '=', 'queued')
-    .returningAll()
-    .executeTakeFirst();
+  const { rows } = await sql<Transfer>`
+    with account as materialized (
+      select p.state from payout_account p join transfer t on t.payout_account_id = p.payout_account_id
+      where t.transfer_id = ${transferId}
+      for share of p
+    )
+    update transfer set state = 'sending', token = token + 1, sends = sends + 1, lease_ends_at = ${leaseEndsAt}
+    where transfer_id = ${transferId} and state = 'queued'
+      and (kind = 'refund' or exists (select from account where state = 'approved'))
+    returning *`.execute(trx);
+  return rows[0];
 }
 
 /** Holds a queued transfer of which no message can be built. Answers whether it was still queued. */
@@ -31,6 +34,29 @@ export async function holdUnsendable(trx: Transaction<Database>, transferId: big
     .set({ state: 'held', held_reason: 'unsendable' })
     .where('transfer_id', '=', transferId)
     .where('state', '=', 'queued')
+    .executeTakeFirst();
+  return held.numUpdatedRows === 1n;
+}
+
+/** Holds a queued payout whose account is not approved any more. Answers whether it was one. */
+export async function holdForAccount(trx: Transaction<Database>, transferId: bigint): Promise<boolean> {
+  const held = await trx
+    .updateTable('transfer')
+    .set({ state: 'held', held_reason: 'approval' })
+    .where('transfer_id', '=', transferId)
+    .where('kind', '=', 'payout')
+    .where('state', '=', 'queued')
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('payout_account as p')
+            .select('p.payout_account_id')
+            .whereRef('p.payout_account_id', '=', 'transfer.payout_account_id')
+            .where('p.state', '=', 'approved'),
+        ),
+      ),
+    )
     .executeTakeFirst();
   return held.numUpdatedRows === 1n;
 }

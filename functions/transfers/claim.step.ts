@@ -5,7 +5,14 @@ import { insertPostings } from '../ledger/ledger.repository.ts';
 import { holdPosting, type PostedTransfer } from '../ledger/postings.ts';
 import { UnknownDataKey, type Vault } from '../shared/encryption.ts';
 import { won } from '../shared/money.ts';
-import { holdUnsendable, openAttempt, stateOf, takeQueued, type OpenAttempt } from './claim.repository.ts';
+import {
+  holdForAccount,
+  holdUnsendable,
+  openAttempt,
+  stateOf,
+  takeQueued,
+  type OpenAttempt,
+} from './claim.repository.ts';
 import { noticeRestore } from './restore.repository.ts';
 import { activeStopsLocked, raiseAlarm } from './stops.repository.ts';
 import type { StopName, Transfer, TransferState } from './transfer.table.ts';
@@ -35,6 +42,8 @@ export type ClaimOutcome =
   | { readonly outcome: 'claimed'; readonly claim: Claim }
   | { readonly outcome: 'stopped'; readonly stops: readonly StopName[] }
   | { readonly outcome: 'unsendable'; readonly reason: string }
+  /** It was planned to an account that is not approved any more: held, until the next release gives it another. */
+  | { readonly outcome: 'account_not_approved' }
   | { readonly outcome: 'not_claimable'; readonly state: TransferState | 'missing' };
 
 /** The database finds itself a copy of the one that it remembers to be: nothing is claimed in it. */
@@ -98,7 +107,10 @@ async function claimQueued(
     if (stops.length > 0) return { outcome: 'stopped', stops };
     const leaseEndsAt = new Date(now.getTime() + LEASE_MS);
     const transfer = await takeQueued(trx, transferId, leaseEndsAt);
-    if (transfer === undefined) return { outcome: 'not_claimable', state: await stateOf(trx, transferId) };
+    if (transfer === undefined) {
+      if (await holdForAccount(trx, transferId)) return { outcome: 'account_not_approved' };
+      return { outcome: 'not_claimable', state: await stateOf(trx, transferId) };
+    }
 
     const attempt = await openAttempt(trx, context, transfer, now);
     const posted: PostedTransfer = {

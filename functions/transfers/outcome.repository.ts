@@ -1,8 +1,21 @@
 import type { Transaction } from 'kysely';
 import type { FailureCause } from '../bank/bank.ts';
 import type { Database } from '../database.ts';
+import {
+  giveRefundBack,
+  isOfReversedDeposit,
+  markRefunded,
+  readRefund,
+  retakeRefund,
+} from '../deposits/refunded-deposit.repository.ts';
 import { insertPostings } from '../ledger/ledger.repository.ts';
-import { holdPosting, postPosting, voidPosting, type PostedTransfer } from '../ledger/postings.ts';
+import {
+  holdPosting,
+  postPosting,
+  voidPosting,
+  type NewPosting,
+  type PostedTransfer,
+} from '../ledger/postings.ts';
 import { won } from '../shared/money.ts';
 import { assertRows } from '../shared/postgres.ts';
 import { haltOnDrift, raiseAlarm } from './stops.repository.ts';
@@ -159,13 +172,22 @@ async function succeedAfterAll(
   if (retry !== undefined) {
     if (retry.state !== 'planned' && retry.state !== 'queued' && retry.state !== 'held')
       return await halt(trx, known, `its retry ${retry.transfer_id.toString()} is ${retry.state}`, at);
-    await cancelUnsent(trx, retry.transfer_id);
+    await cancelUnsent(trx, retry.transfer_id, at);
   }
   const other = await otherPayerOfItsOrders(trx, transfer.transfer_id);
   if (other !== undefined)
     return await halt(trx, known, `transfer ${other.toString()} pays an order of it`, at);
+  if (transfer.kind === 'refund' && transfer.state === 'failed') {
+    const retaken = await retakeRefund(trx, transfer, at);
+    if (retaken !== 'retaken')
+      return await halt(trx, known, `the deposit that it refunds is ${retaken} by now`, at);
+  }
   const posted = postedOf(known);
-  await insertPostings(trx, [holdPosting(posted), postPosting(posted)], at);
+  await insertPostings(
+    trx,
+    [holdPosting(posted), postPosting(posted), ...(await takeOutOfSuspense(trx, known))],
+    at,
+  );
   await trx
     .updateTable('transfer_item')
     .set({ live: true })
@@ -173,6 +195,38 @@ async function succeedAfterAll(
     .execute();
   await settle(trx, known, at, bankDate);
   return 'succeeded';
+}
+
+/**
+ * The row that shows this attempt was booked before the transfer could have it as its payment, and its amount put into suspense, or from there where people
+ * said. All of that is given back now that the payment is booked; otherwise it would have left the bank twice in the books.
+ */
+async function takeOutOfSuspense(
+  trx: Transaction<Database>,
+  { attempt }: AttemptAndTransfer,
+): Promise<NewPosting[]> {
+  const row = await trx
+    .updateTable('withdrawal')
+    .set({ state: 'transfer', ledger_account: null })
+    .where('attempt_id', '=', attempt.attempt_id)
+    .where('state', '=', 'unexpected')
+    .returning('row_id')
+    .executeTakeFirst();
+  if (row === undefined) return [];
+  const booked = await trx
+    .selectFrom('posting')
+    .select(['debit', 'credit', 'amount'])
+    .where('row_id', '=', row.row_id)
+    .where('kind', 'in', ['unexplained', 'correction'])
+    .orderBy('posting_id', 'desc')
+    .execute();
+  return booked.map(({ debit, credit, amount }) => ({
+    debit: credit,
+    credit: debit,
+    amount: won(amount),
+    kind: 'correction',
+    rowId: row.row_id,
+  }));
 }
 
 /** The transfer, if there is one, that pays an order which this one has paid too: the order was freed, paid anew and planned anew. */
@@ -233,6 +287,7 @@ async function settle(
     .set({ state: 'succeeded', ...(bankDate === undefined ? {} : { answered_bank_date: bankDate }) })
     .where('attempt_id', '=', attempt.attempt_id)
     .execute();
+  if (transfer.kind === 'refund') await markRefunded(trx, transfer, at);
 }
 
 async function halt(
@@ -253,11 +308,11 @@ async function halt(
 }
 
 /**
- * Cancels a transfer that was never sent and frees its orders. The caller holds its lock.
+ * Cancels a transfer that was never sent and frees its orders, or the deposit that it was to refund. The caller holds its lock.
  *
  * @throws when it may have been sent: its orders must not be paid a second time.
  */
-export async function cancelUnsent(trx: Transaction<Database>, transferId: bigint): Promise<void> {
+export async function cancelUnsent(trx: Transaction<Database>, transferId: bigint, at: Date): Promise<void> {
   const cancelled = await trx
     .updateTable('transfer')
     .set({ state: 'cancelled', held_reason: null })
@@ -266,6 +321,44 @@ export async function cancelUnsent(trx: Transaction<Database>, transferId: bigin
     .executeTakeFirst();
   assertRows(`transfer ${transferId.toString()} cancelled`, Number(cancelled.numUpdatedRows), 1);
   await trx.updateTable('transfer_item').set({ live: false }).where('transfer_id', '=', transferId).execute();
+  const refund = await readRefund(trx, transferId);
+  if (refund !== undefined) await giveRefundBack(trx, refund, at);
+}
+
+/** A transfer that was in flight until now and is to be sent again goes out only if it still may. */
+async function lookBeforeSendingAgain(
+  trx: Transaction<Database>,
+  posted: PostedTransfer,
+  at: Date,
+): Promise<void> {
+  if (posted.kind === 'payout') {
+    await holdIfSellerMayOwe(trx, posted);
+    return;
+  }
+  const refund = await readRefund(trx, posted.transferId);
+  if (refund !== undefined && (await isOfReversedDeposit(trx, refund)))
+    await cancelUnsent(trx, posted.transferId, at);
+}
+
+/**
+ * Sellers' balances may no longer cover what is planned: what is not claimed yet waits until it is seen to, and so does all that is planned from now on.
+ */
+export async function holdPayoutsForDebt(
+  trx: Transaction<Database>,
+  sellerIds: readonly string[],
+): Promise<void> {
+  if (sellerIds.length === 0) return;
+  await trx
+    .updateTable('seller')
+    .set({ may_owe: true })
+    .where('seller_id', 'in', [...sellerIds])
+    .execute();
+  await trx
+    .updateTable('transfer')
+    .set({ state: 'held', held_reason: 'seller_debt' })
+    .where('seller_id', 'in', [...sellerIds])
+    .where('state', 'in', ['planned', 'queued'])
+    .execute();
 }
 
 /**
@@ -317,7 +410,8 @@ export async function handBackUnsent(
     .where('attempt_id', '=', posted.attemptId)
     .execute();
   await insertPostings(trx, [voidPosting(posted)], at);
-  if (!(await recordEarlierSuccess(trx, posted.transferId, at))) await holdIfSellerMayOwe(trx, posted);
+  if (!(await recordEarlierSuccess(trx, posted.transferId, at)))
+    await lookBeforeSendingAgain(trx, posted, at);
   return true;
 }
 
@@ -385,13 +479,17 @@ export async function recordProvenEnd(
       .set({ live: false })
       .where('transfer_id', '=', posted.transferId)
       .execute();
+    const refund = await readRefund(trx, posted.transferId);
+    if (refund !== undefined) await giveRefundBack(trx, refund, at);
   }
   if (await recordEarlierSuccess(trx, posted.transferId, at)) return 'succeeded_before';
   const { transferId, sellerId, amount } = posted;
   if (proven.end === 'failed')
     await raiseAlarm(trx, 'transfer_failed', { transferId, sellerId, amount, cause: proven.cause }, at);
-  else if (proven.thenHold)
-    await raiseAlarm(trx, 'transfer_out_of_attempts', { transferId, sellerId, amount }, at);
-  else await holdIfSellerMayOwe(trx, posted);
+  else {
+    if (proven.thenHold)
+      await raiseAlarm(trx, 'transfer_out_of_attempts', { transferId, sellerId, amount }, at);
+    await lookBeforeSendingAgain(trx, posted, at);
+  }
   return 'ended';
 }

@@ -1,13 +1,17 @@
 import { sql, type Transaction } from 'kysely';
 import { kstDate, kstMidnight } from '../bank/kst.ts';
 import type { Database } from '../database.ts';
-import { won, type BasisPoints } from '../shared/money.ts';
+import { won, type BasisPoints, type Won } from '../shared/money.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
 import type { PayableSeller, PlannedTransfer } from './plan.ts';
 import type { Transfer } from './transfer.table.ts';
 
+/** The key of the advisory lock under which payouts are planned; the migrations' own lock has another. */
+const PLANNING_LOCK = 1;
+
 /**
- * What planning needs to know of sellers: rates, limits, whether an account is approved, what was planned today, and who may owe. While a restored
+ * What planning needs to know of sellers: rates, limits, whether an account is approved, what was let go today, and who may owe. Whoever plans payouts holds
+ * the planning lock until the transaction ends, so that no two count up to the same limit at once. While a restored
  * database is halted each order gets a transfer of its own: what was paid in the life that it forgot can then be told apart, however it was grouped there.
  */
 export async function readSellers(
@@ -16,7 +20,12 @@ export async function readSellers(
   now: Date,
 ): Promise<Map<string, PayableSeller>> {
   if (sellerIds.length === 0) return new Map();
-  const dayBegan = kstMidnight(kstDate(now));
+  // A statement of its own: the next one must see what the holder before has committed.
+  await sql`select pg_advisory_xact_lock(${PLANNING_LOCK})`.execute(trx);
+  const goingOutToday = sql`(
+    select coalesce(sum(t.amount), 0)::bigint from transfer t
+    where t.kind = 'payout' and coalesce(t.let_go_at, t.planned_at) >= ${kstMidnight(kstDate(now))} and t.approval_id is null
+      and t.state not in ('held', 'cancelled', 'failed')`;
   const { rows } = await sql<{
     seller_id: string;
     fee_bp: number;
@@ -25,16 +34,18 @@ export async function readSellers(
     daily_limit_won: bigint | null;
     may_owe: boolean;
     has_account: boolean;
-    planned_today: bigint;
+    going_out: bigint;
+    all_transfer_limit_won: bigint | null;
+    all_daily_limit_won: bigint | null;
+    all_going_out: bigint;
   }>`
     select s.seller_id, s.fee_bp, case when (select active from payout_stop where name = 'halt_restore') then 'order' else s.payout_grouping end as payout_grouping,
       s.transfer_limit_won, s.daily_limit_won, s.may_owe,
       exists (select from payout_account p where p.seller_id = s.seller_id and p.state = 'approved') as has_account,
-      case when s.daily_limit_won is null then 0 else (
-        select coalesce(sum(t.amount), 0)::bigint from transfer t
-        where t.seller_id = s.seller_id and t.planned_at >= ${dayBegan} and t.state not in ('cancelled', 'failed')
-      ) end as planned_today
-    from seller s where s.seller_id = any(${[...sellerIds]})`.execute(trx);
+      case when s.daily_limit_won is null then 0 else ${goingOutToday} and t.seller_id = s.seller_id) end as going_out,
+      l.transfer_limit_won as all_transfer_limit_won, l.daily_limit_won as all_daily_limit_won,
+      case when l.daily_limit_won is null then 0 else ${goingOutToday}) end as all_going_out
+    from seller s cross join payout_limit l where s.seller_id = any(${[...sellerIds]})`.execute(trx);
   return new Map(
     rows.map((row) => [
       row.seller_id,
@@ -42,14 +53,23 @@ export async function readSellers(
         sellerId: row.seller_id,
         feeRate: row.fee_bp as BasisPoints,
         grouping: row.payout_grouping,
-        transferLimit: row.transfer_limit_won === null ? undefined : won(row.transfer_limit_won),
-        dailyLimit: row.daily_limit_won === null ? undefined : won(row.daily_limit_won),
+        transferLimit: limitOf(row.transfer_limit_won),
+        dailyLimit: limitOf(row.daily_limit_won),
         hasApprovedAccount: row.has_account,
-        plannedToday: won(row.planned_today),
+        goingOutToday: won(row.going_out),
         mayOwe: row.may_owe,
+        allSellers: {
+          transferLimit: limitOf(row.all_transfer_limit_won),
+          dailyLimit: limitOf(row.all_daily_limit_won),
+          goingOutToday: won(row.all_going_out),
+        },
       },
     ]),
   );
+}
+
+function limitOf(amount: bigint | null): Won | undefined {
+  return amount === null ? undefined : won(amount);
 }
 
 /**
@@ -68,22 +88,29 @@ export async function readOrdersPaidOut(
   return new Set(rows.map((row) => row.order_id));
 }
 
+/** What a new transfer follows, and what two people have let go with it. */
+export interface Following {
+  readonly retryOf?: bigint | undefined;
+  readonly approvalId?: bigint | undefined;
+}
+
 const TRANSFER_COLUMNS =
-  'n integer, seller_id text, amount bigint, fee bigint, held_reason text, retry_of bigint, deposited_at timestamptz';
+  'n integer, seller_id text, amount bigint, fee bigint, held_reason text, retry_of bigint, approval_id bigint, deposited_at timestamptz';
 
 /**
  * Writes planned transfers with their orders and a snapshot of where they pay to. The planned row is the outbox: dispatch finds it, whatever
  * becomes of this process. A seller whose account was retired since it was read has its transfers held for approval. One that may have been paid before a
  * restore is held, too: people have given up a row of its amount that left after its deposit had come.
  *
+ * @returns the new transfers' ids, in the order of the plan.
  * @throws when a transfer was not written as planned: its orders must not be joined to another's amount.
  */
 export async function insertTransfers(
   trx: Transaction<Database>,
-  planned: readonly (PlannedTransfer & { readonly retryOf?: bigint })[],
+  planned: readonly (PlannedTransfer & Following)[],
   now: Date,
-): Promise<void> {
-  if (planned.length === 0) return;
+): Promise<bigint[]> {
+  if (planned.length === 0) return [];
   const rows = planned.map((transfer, n) => ({
     n,
     seller_id: transfer.sellerId,
@@ -91,14 +118,15 @@ export async function insertTransfers(
     fee: transfer.fee,
     held_reason: transfer.held ?? null,
     retry_of: transfer.retryOf ?? null,
+    approval_id: transfer.approvalId ?? null,
     deposited_at: transfer.depositedAt,
   }));
   const { rows: inserted } = await sql<Pick<Transfer, 'transfer_id' | 'seller_id' | 'amount' | 'fee'>>`
     insert into transfer (kind, seller_id, amount, fee, payout_account_id, bank_code, account_number_ciphertext, account_number_key_id,
-      account_number_masked, account_holder, queue_group, state, held_reason, retry_of, planned_at, deposited_at)
+      account_number_masked, account_holder, queue_group, state, held_reason, retry_of, approval_id, planned_at, deposited_at)
     select 'payout', r.seller_id, r.amount, r.fee, p.payout_account_id, p.bank_code, p.account_number_ciphertext, p.account_number_key_id,
       p.account_number_masked, p.account_holder, p.account_fingerprint,
-      case when h.held_reason is null then 'planned' else 'held' end, h.held_reason, r.retry_of, ${now}, r.deposited_at
+      case when h.held_reason is null then 'planned' else 'held' end, h.held_reason, r.retry_of, r.approval_id, ${now}, r.deposited_at
     from ${recordset('r', TRANSFER_COLUMNS, rows)}
     left join payout_account p on p.seller_id = r.seller_id and p.state = 'approved'
     cross join lateral (
@@ -134,4 +162,5 @@ export async function insertTransfers(
     from ${recordset('i', 'transfer_id bigint, order_id bigint, amount bigint, fee bigint', items)}`.execute(
     trx,
   );
+  return inserted.map((row) => row.transfer_id);
 }

@@ -17,10 +17,19 @@ export interface PayableSeller {
   readonly transferLimit: Won | undefined;
   readonly dailyLimit: Won | undefined;
   readonly hasApprovedAccount: boolean;
-  /** What was planned for the seller since the KST day began, won. */
-  readonly plannedToday: Won;
+  /** What was let go to the seller since the KST day began, without a second person, won. */
+  readonly goingOutToday: Won;
   /** A deposit of the seller's was once taken back: each payout waits until the balance is seen to cover it, in the same cycle if it does. */
   readonly mayOwe: boolean;
+  readonly allSellers: AllSellers;
+}
+
+/** What holds for all sellers together, won. */
+export interface AllSellers {
+  readonly transferLimit: Won | undefined;
+  readonly dailyLimit: Won | undefined;
+  /** What was let go to anybody since the KST day began, without a second person. It is counted where there is a limit. */
+  readonly goingOutToday: Won;
 }
 
 export interface TransferItem {
@@ -50,16 +59,15 @@ export function planTransfers(
   sellers: ReadonlyMap<string, PayableSeller>,
 ): PlannedTransfer[] {
   const bySeller = Map.groupBy(paid, (order) => order.sellerId);
+  const reasonToHold = openTally(sellers);
   const planned: PlannedTransfer[] = [];
   for (const [sellerId, orders] of bySeller) {
     const seller = sellers.get(sellerId);
     if (seller === undefined)
       throw new Error(`no seller ${sellerId} to plan ${orders.length} paid orders for`);
-    let plannedToday = seller.plannedToday;
     for (const group of groupsOf(orders, seller)) {
       if (group.amount === ZERO_WON) continue;
-      plannedToday = won(plannedToday + group.amount);
-      planned.push({ ...group, held: reasonToHold(group.amount, plannedToday, seller) });
+      planned.push({ ...group, held: reasonToHold(sellerId, group.amount) });
     }
   }
   return planned;
@@ -95,11 +103,40 @@ function groupsOf(orders: readonly PaidOrder[], seller: PayableSeller): Group[] 
   return groups;
 }
 
-/** Why a transfer waits before it is sent, if it does: for an account, for a debt to be made up, for a person to look at a limit. */
-export function reasonToHold(amount: Won, plannedToday: Won, seller: PayableSeller): HeldReason | undefined {
-  if (!seller.hasApprovedAccount) return 'approval';
-  if (seller.mayOwe) return 'seller_debt';
-  if (seller.transferLimit !== undefined && amount > seller.transferLimit) return 'limit';
-  if (seller.dailyLimit !== undefined && plannedToday > seller.dailyLimit) return 'limit';
-  return undefined;
+/** What a transfer need not wait for any more: it has an account, its debt is made up, two people let it go over its limits. */
+export interface Settled {
+  readonly account?: boolean;
+  readonly debt?: boolean;
+  readonly limits?: boolean;
+}
+
+/**
+ * Why a transfer waits before it is sent, if it does: for an account, for a debt to be made up, for a person to look at a limit. Asked of one transfer after
+ * the other: what goes on counts towards the day, its seller's and that of all. What is held goes nowhere, and what two people let go
+ * uses up no limit: a limit bounds what goes out while nobody looks.
+ *
+ * @throws when a transfer's seller is not given: that is a mistake of the caller.
+ */
+export function openTally(sellers: ReadonlyMap<string, PayableSeller>) {
+  const goingOut = new Map<string, Won>();
+  let goingOutOfAll: Won | undefined;
+  return (sellerId: string, amount: Won, settled: Settled = {}): HeldReason | undefined => {
+    const seller = sellers.get(sellerId);
+    if (seller === undefined) throw new Error(`no seller ${sellerId} of a transfer of ${amount.toString()}`);
+    if (settled.account !== true && !seller.hasApprovedAccount) return 'approval';
+    if (settled.debt !== true && seller.mayOwe) return 'seller_debt';
+    if (settled.limits === true) return undefined;
+    const { allSellers } = seller;
+    const sum = won((goingOut.get(sellerId) ?? seller.goingOutToday) + amount);
+    const sumOfAll = won((goingOutOfAll ?? allSellers.goingOutToday) + amount);
+    if (isOver(amount, seller.transferLimit) || isOver(amount, allSellers.transferLimit)) return 'limit';
+    if (isOver(sum, seller.dailyLimit) || isOver(sumOfAll, allSellers.dailyLimit)) return 'limit';
+    goingOut.set(sellerId, sum);
+    goingOutOfAll = sumOfAll;
+    return undefined;
+  };
+}
+
+function isOver(amount: Won, limit: Won | undefined): boolean {
+  return limit !== undefined && amount > limit;
 }

@@ -1,6 +1,7 @@
 import { sql, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { recordset } from '../shared/postgres.ts';
+import { SAID_TO_HAVE_PAID } from './doubt.repository.ts';
 import type { HeldReason, TransferState } from './transfer.table.ts';
 
 /** Pauses of the system's own that are to be looked at again by `now`. */
@@ -26,7 +27,7 @@ function lastBalance(account: string) {
 export async function hasFunds(trx: Transaction<Database>, account: string): Promise<boolean> {
   const { rows } = await sql<{ funded: boolean | null }>`
     select ${lastBalance(account)} >= (
-      select min(amount) from transfer where state in ('planned', 'queued', 'unknown') or (state = 'failed' and failed_reason = 'funds')
+      select min(amount) from transfer w where state in ('planned', 'queued', 'unknown') or (state = 'failed' and failed_reason = 'funds' and not exists (select from transfer r where r.retry_of = w.transfer_id))
     ) as funded`.execute(trx);
   return rows[0]?.funded ?? false;
 }
@@ -35,6 +36,8 @@ export interface Waiting {
   readonly transfer_id: bigint;
   readonly seller_id: string;
   readonly amount: bigint;
+  /** What two people approved when they let it go over its limits. */
+  readonly approval_id: bigint | null;
 }
 
 export interface Decided {
@@ -42,22 +45,31 @@ export interface Decided {
   readonly held_reason: HeldReason | null;
 }
 
-/** Transfers that are held for an account, and whose seller has an approved one; oldest first. */
+/** Transfers that are held for an account, and whose seller has an approved one; oldest first. One that a person is at work on is left to the next cycle. */
 export async function readWaitingForAccount(trx: Transaction<Database>, limit: number): Promise<Waiting[]> {
   const { rows: waiting } = await sql<Waiting>`
-    select t.transfer_id, t.seller_id, t.amount
+    select t.transfer_id, t.seller_id, t.amount, t.approval_id
     from transfer t join payout_account p on p.seller_id = t.seller_id and p.state = 'approved'
     where t.state = 'held' and t.held_reason = 'approval'
     order by t.transfer_id limit ${limit}
-    for update of t`.execute(trx);
+    for update of t skip locked`.execute(trx);
   return waiting;
 }
 
+/** What goes on counts towards this day; what is held goes nowhere. */
+function letGo(now: Date) {
+  return sql`case when r.held_reason is null then ${now}::timestamptz else t.let_go_at end`;
+}
+
 /** Gives held transfers their sellers' approved accounts, and the state that was decided. Answers how many go on. */
-export async function giveAccounts(trx: Transaction<Database>, decided: readonly Decided[]): Promise<number> {
+export async function giveAccounts(
+  trx: Transaction<Database>,
+  decided: readonly Decided[],
+  now: Date,
+): Promise<number> {
   const { rows: filled } = await sql<{ state: TransferState }>`
     update transfer t set state = case when r.held_reason is null then 'planned' else 'held' end, held_reason = r.held_reason,
-      payout_account_id = p.payout_account_id, bank_code = p.bank_code,
+      let_go_at = ${letGo(now)}, payout_account_id = p.payout_account_id, bank_code = p.bank_code,
       account_number_ciphertext = p.account_number_ciphertext, account_number_key_id = p.account_number_key_id,
       account_number_masked = p.account_number_masked, account_holder = p.account_holder, queue_group = p.account_fingerprint
     from payout_account p, ${recordset('r', 'transfer_id bigint, held_reason text', decided)}
@@ -94,13 +106,13 @@ export async function readCovered(
         select from transfer_item i join shop_order o on o.order_id = i.order_id
         where i.transfer_id = h.transfer_id and i.live and o.state <> 'paid')
     )
-    select t.transfer_id, t.seller_id, t.amount
+    select t.transfer_id, t.seller_id, t.amount, t.approval_id
     from waiting w
     join ${recordset('f', 'seller_id text, free bigint', free)} on f.seller_id = w.seller_id
     join transfer t on t.transfer_id = w.transfer_id
     where w.up_to_here <= f.free and t.state = 'held' and t.held_reason = 'seller_debt'
     order by t.transfer_id limit ${limit}
-    for update of t`.execute(trx);
+    for update of t skip locked`.execute(trx);
   return covered;
 }
 
@@ -108,26 +120,15 @@ export async function readCovered(
 export async function applyDecisions(
   trx: Transaction<Database>,
   decided: readonly Decided[],
+  now: Date,
 ): Promise<number> {
   const { rows: released } = await sql<{ state: TransferState }>`
-    update transfer t set state = case when r.held_reason is null then 'planned' else 'held' end, held_reason = r.held_reason
+    update transfer t set state = case when r.held_reason is null then 'planned' else 'held' end, held_reason = r.held_reason,
+      let_go_at = ${letGo(now)}
     from ${recordset('r', 'transfer_id bigint, held_reason text', decided)}
     where t.transfer_id = r.transfer_id
     returning t.state`.execute(trx);
   return released.filter((transfer) => transfer.state === 'planned').length;
-}
-
-/** What was planned since the day began and is not held, by seller. */
-export async function readGoingOut(
-  trx: Transaction<Database>,
-  sellerIds: readonly string[],
-  dayBegan: Date,
-): Promise<Map<string, bigint>> {
-  const { rows } = await sql<{ seller_id: string; amount: bigint }>`
-    select seller_id, sum(amount)::bigint as amount from transfer
-    where seller_id = any(${[...sellerIds]}) and planned_at >= ${dayBegan} and state not in ('held', 'cancelled', 'failed')
-    group by seller_id`.execute(trx);
-  return new Map(rows.map((row) => [row.seller_id, row.amount]));
 }
 
 export interface RetryItem {
@@ -145,9 +146,13 @@ export interface RetryableTransfer {
   readonly transfer_id: bigint;
   readonly seller_id: string;
   readonly deposited_at: Date | null;
+  readonly approval_id: bigint | null;
 }
 
-/** Failed payouts whose cause is cleared, that were never retried and that still have an order to pay; oldest first, locked. */
+/**
+ * Failed payouts whose cause is cleared, that were never retried and that still have an order to pay; oldest first, locked. Where an attempt to pay one of its
+ * orders is said to have succeeded after all, a person has to look first.
+ */
 export async function readRetryable(
   trx: Transaction<Database>,
   payoutAccount: string,
@@ -155,9 +160,13 @@ export async function readRetryable(
   limit: number,
 ): Promise<RetryableTransfer[]> {
   const { rows: failed } = await sql<RetryableTransfer>`
-    select t.transfer_id, t.seller_id, t.deposited_at from transfer t
+    select t.transfer_id, t.seller_id, t.deposited_at, t.approval_id from transfer t
     where t.state = 'failed' and t.kind = 'payout'
       and not exists (select from transfer r where r.retry_of = t.transfer_id)
+      and not exists (
+        select from transfer_item i join transfer_item x on x.order_id = i.order_id and not x.live
+        join transfer_attempt a on a.transfer_id = x.transfer_id
+        where i.transfer_id = t.transfer_id and ${SAID_TO_HAVE_PAID})
       and exists (
         select from transfer_item i join shop_order o on o.order_id = i.order_id
         where i.transfer_id = t.transfer_id and ${TO_BE_PAID})

@@ -1,4 +1,4 @@
-import { kstDate, kstMidnight } from '../bank/kst.ts';
+import { kstDate } from '../bank/kst.ts';
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence } from '../cycle/lease.ts';
 import type { Database } from '../database.ts';
@@ -7,7 +7,7 @@ import { readBalances } from '../ledger/ledger.repository.ts';
 import { sumWon, won } from '../shared/money.ts';
 import type { Trx } from '../shared/postgres.ts';
 import { insertTransfers, readSellers } from './plan.repository.ts';
-import { reasonToHold, type PayableSeller, type TransferItem } from './plan.ts';
+import { openTally, type Settled, type TransferItem } from './plan.ts';
 import {
   applyDecisions,
   duePauses,
@@ -16,7 +16,6 @@ import {
   lockItemsToBePaid,
   readCovered,
   readDebtors,
-  readGoingOut,
   readRetryable,
   readWaitingForAccount,
   type Decided,
@@ -83,8 +82,8 @@ async function resume(
  */
 async function releaseApproved(trx: Trx<Database>, now: Date): Promise<number> {
   const waiting = await readWaitingForAccount(trx, PAGE);
-  const decided = await decide(trx, waiting, now, (seller) => seller);
-  return await giveAccounts(trx, decided);
+  const decided = await decide(trx, waiting, now, { account: true });
+  return await giveAccounts(trx, decided, now);
 }
 
 /**
@@ -103,26 +102,21 @@ async function releaseMadeUp(trx: Trx<Database>, now: Date): Promise<number> {
     free: (balances.get(sellerAccount(seller_id)) ?? 0n) - ahead,
   }));
   const covered = await readCovered(trx, free, PAGE);
-  const decided = await decide(trx, covered, now, (seller) => ({ ...seller, mayOwe: false }));
-  return await applyDecisions(trx, decided);
+  const decided = await decide(trx, covered, now, { account: true, debt: true });
+  return await applyDecisions(trx, decided, now);
 }
 
-/** What each waits for next, if for anything. What goes on counts towards its seller's day, beside what goes out today already. */
+/** What each waits for next, if for anything. What goes on counts towards this day. A limit that two people have let it go over holds it no more. */
 async function decide(
   trx: Trx<Database>,
   waiting: readonly Waiting[],
   now: Date,
-  asOf: (seller: PayableSeller) => PayableSeller,
+  settled: Settled,
 ): Promise<Decided[]> {
   const sellerIds = [...new Set(waiting.map((transfer) => transfer.seller_id))];
-  const sellers = await readSellers(trx, sellerIds, now);
-  const today = await readGoingOut(trx, sellerIds, kstMidnight(kstDate(now)));
-  return waiting.map(({ transfer_id, seller_id, amount }) => {
-    const seller = sellers.get(seller_id);
-    if (seller === undefined) throw new Error(`no seller ${seller_id} of transfer ${transfer_id.toString()}`);
-    const sum = won((today.get(seller_id) ?? 0n) + amount);
-    const reason = reasonToHold(won(amount), sum, asOf({ ...seller, hasApprovedAccount: true }));
-    if (reason === undefined) today.set(seller_id, sum);
+  const reasonToHold = openTally(await readSellers(trx, sellerIds, now));
+  return waiting.map(({ transfer_id, seller_id, amount, approval_id }) => {
+    const reason = reasonToHold(seller_id, won(amount), { ...settled, limits: approval_id !== null });
     return { transfer_id, held_reason: reason ?? null };
   });
 }
@@ -143,16 +137,13 @@ async function retryFailed(trx: Trx<Database>, { now, settings }: CycleContext):
   );
   const sellers = await readSellers(trx, [...new Set(failed.map((transfer) => transfer.seller_id))], now);
   const byTransfer = Map.groupBy(items, (item) => item.transfer_id);
-  const today = new Map([...sellers].map(([sellerId, seller]) => [sellerId, seller.plannedToday]));
+  const reasonToHold = openTally(sellers);
   const retries = failed.flatMap((transfer) => {
     const left = itemsOf(byTransfer.get(transfer.transfer_id) ?? []);
     const fee = sumWon(left.map((item) => item.fee));
     const amount = won(sumWon(left.map((item) => item.amount)) - fee);
-    const seller = sellers.get(transfer.seller_id);
-    if (seller === undefined || amount === 0n) return [];
-    const sum = won((today.get(transfer.seller_id) ?? 0n) + amount);
-    today.set(transfer.seller_id, sum);
-    const held = reasonToHold(amount, sum, seller);
+    if (amount === 0n) return [];
+    const approvalId = transfer.approval_id ?? undefined;
     return [
       {
         sellerId: transfer.seller_id,
@@ -160,8 +151,9 @@ async function retryFailed(trx: Trx<Database>, { now, settings }: CycleContext):
         fee,
         items: left,
         depositedAt: transfer.deposited_at ?? now,
-        held,
+        held: reasonToHold(transfer.seller_id, amount, { limits: approvalId !== undefined }),
         retryOf: transfer.transfer_id,
+        approvalId,
       },
     ];
   });

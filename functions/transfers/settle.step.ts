@@ -44,6 +44,7 @@ export type SettleOutcome =
   | { readonly outcome: 'late'; readonly known: SuccessOutcome | 'evidence_kept' }
   | { readonly outcome: 'stopped'; readonly stops: readonly StopName[] }
   | { readonly outcome: 'unsendable'; readonly reason: string }
+  | { readonly outcome: 'account_not_approved' }
   | { readonly outcome: 'not_claimable'; readonly state: TransferState | 'missing' };
 
 /**

@@ -1,8 +1,8 @@
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Kysely, type Selectable, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { databaseIdentity } from '../shared/database-identity.ts';
 import { jsonOf } from '../shared/json.ts';
-import type { StopName } from './transfer.table.ts';
+import type { PayoutStopTable, StopName } from './transfer.table.ts';
 
 /**
  * Reads, inside the claiming transaction, what stops payouts, and share-locks those rows until it commits. Raising a stop updates its
@@ -39,6 +39,13 @@ function remembersItself(cluster: string | undefined) {
 export async function activeStops(db: Kysely<Database>): Promise<StopName[]> {
   const rows = await db.selectFrom('payout_stop').select('name').where('active', '=', true).execute();
   return rows.map((row) => row.name);
+}
+
+export type Stop = Selectable<PayoutStopTable>;
+
+/** Locks all stops for a person who changes one; claims under way end first. */
+export async function lockStops(trx: Transaction<Database>): Promise<Stop[]> {
+  return await trx.selectFrom('payout_stop').selectAll().orderBy('name').forUpdate().execute();
 }
 
 /** Pauses that the bank's answers cause. One means that nobody is paid for a while, so that a person is told. */
@@ -82,6 +89,25 @@ export async function endPause(
     .where('active', '=', true)
     .executeTakeFirst();
   return ended.numUpdatedRows === 1n;
+}
+
+/** Ends a halt, which only people do. The caller holds its lock. */
+export async function endHalt(
+  trx: Transaction<Database>,
+  name: StopName,
+  ended: { readonly by: string; readonly reason: string; readonly at: Date },
+): Promise<void> {
+  await trx
+    .updateTable('payout_stop')
+    .set({
+      active: false,
+      reason: ended.reason,
+      changed_by: ended.by,
+      changed_at: ended.at,
+      retry_at: null,
+    })
+    .where('name', '=', name)
+    .execute();
 }
 
 /** Halts payouts because the money does not add up, and leaves an alarm that says why. Only a person ends it. */

@@ -1,14 +1,34 @@
-import type { Generated, Selectable } from 'kysely';
+import type { ColumnType, Generated, Selectable } from 'kysely';
 import type { FailureCause } from '../bank/bank.ts';
 
-export type TransferState =
-  'planned' | 'queued' | 'sending' | 'succeeded' | 'failed' | 'unknown' | 'held' | 'cancelled' | 'returned';
+export const TRANSFER_STATES = [
+  'planned',
+  'queued',
+  'sending',
+  'succeeded',
+  'failed',
+  'unknown',
+  'held',
+  'cancelled',
+  'returned',
+] as const;
+
+export type TransferState = (typeof TRANSFER_STATES)[number];
 
 /**
  * What a held transfer waits for: a person who looks at its limit, an approved account, a debt to be made up, a person after too many attempts, a
  * person who mends what no bank message could be built of, or one who looks whether it was paid before a restore.
  */
-export type HeldReason = 'limit' | 'approval' | 'seller_debt' | 'attempts' | 'unsendable' | 'restore';
+export const HELD_REASONS = [
+  'limit',
+  'approval',
+  'seller_debt',
+  'attempts',
+  'unsendable',
+  'restore',
+] as const;
+
+export type HeldReason = (typeof HELD_REASONS)[number];
 
 /** An intent to pay, unique for what it pays. The row, not the queue's message, decides what is done. */
 export interface TransferTable {
@@ -39,9 +59,15 @@ export interface TransferTable {
   /** Claims whose message may have reached the bank. */
   sends: Generated<number>;
   planned_at: Date;
+  /** When it was last let go after it was held: it counts towards the limit of that day, otherwise of the day on which it was planned. */
+  let_go_at: ColumnType<Date | null, Date | null | undefined>;
+  /** What two people approved when they let it go over its limits. */
+  approval_id: ColumnType<bigint | null, bigint | null | undefined>;
   /** The earliest bank time among the deposits that it pays out, for latency. */
   deposited_at: Date | null;
   settled_at: Date | null;
+  /** The deposit that a live refund refunds; the database computes it. */
+  refunds_row: ColumnType<bigint | null, never, never>;
 }
 
 export interface TransferItemTable {
@@ -113,6 +139,14 @@ export type StopName =
   | 'pause_limit'
   | 'pause_maintenance'
   | 'pause_reconciliation';
+
+/** The limits of all sellers together, won; null is none. The matcher keeps this row at its settings. */
+export interface PayoutLimitTable {
+  only_row: Generated<boolean>;
+  transfer_limit_won: bigint | null;
+  daily_limit_won: bigint | null;
+  changed_at: Date;
+}
 
 /** While one is active no transfer is claimed. */
 export interface PayoutStopTable {

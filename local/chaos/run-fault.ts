@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CycleSummary } from '../../functions/cycle/cycle.ts';
 import type { MatchResult } from '../../functions/cycle/match.handler.ts';
+import { activeStops } from '../../functions/transfers/stops.repository.ts';
 import type { TransferState } from '../../functions/transfers/transfer.table.ts';
 import { COLLECTION_ACCOUNT, type LogLine } from '../system.ts';
 import { whileRestarting } from '../while-restarting.ts';
@@ -150,9 +151,14 @@ async function stillOpen(
   let open: readonly bigint[] = [];
   await comes(async () => {
     open = (await transfersIn(world, ...states)).filter((id) => !inDoubt.includes(id));
-    return open.length === 0;
+    return open.length === 0 || (await isHalted(world));
   }, withinMs);
   return open;
+}
+
+/** Whether payouts wait for a person: nothing moves any more then, however long one waits. */
+async function isHalted({ system }: World): Promise<boolean> {
+  return (await activeStops(system.db)).some((name) => name.startsWith('halt'));
 }
 
 /** No new orders, and cycles until nothing is open. */
@@ -164,6 +170,7 @@ async function comeToRest(world: World): Promise<string[]> {
     await stillOpen(world, ON_THE_WAY, PAID_WITHIN_MS);
     const open = await transfersIn(world, 'planned', 'queued', 'sending', 'unknown');
     if (isComplete(last) && last.rows_collected === 0 && last.planned === 0 && open.length === 0) break;
+    if (await isHalted(world)) break;
   }
   if (!isComplete(last)) return [`the last cycle ended as ${JSON.stringify(last)}`];
   const open = await transfersIn(world, 'planned', 'queued', 'sending', 'unknown');

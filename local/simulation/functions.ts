@@ -171,6 +171,7 @@ function createMatcherIn(parts: FunctionParts, name: string) {
       absenceWaitMs: 15 * 60_000,
       pageSize: 100,
       maxSends: 5,
+      limits: { transfer: undefined, day: undefined },
     },
     reserveMs: BANK_CALL_TIMEOUT_MS + 10_000,
   });

@@ -32,7 +32,13 @@ const SUBJECTS: Readonly<Record<string, readonly string[]>> = {
   'deposits/match.repository.ts': ['deposits/book', 'deposits/match-races', 'deposits/reconsider'],
   'deposits/book.repository.ts': ['deposits/book', 'deposits/own-transfers', 'deposits/reverse'],
   'deposits/book-own-transfers.step.ts': ['deposits/own-transfers'],
-  'deposits/reverse.step.ts': ['deposits/reverse'],
+  'deposits/reverse.step.ts': ['deposits/reverse', 'reviews/refund', 'reviews/review'],
+  'deposits/unpay-orders.step.ts': ['deposits/reverse', 'reviews/review'],
+  'deposits/allocation.repository.ts': ['reviews/review', 'deposits/reverse', 'reviews/review-races'],
+  'deposits/refunded-deposit.repository.ts': ['reviews/refund'],
+  'reviews/deposit.repository.ts': ['reviews/review', 'reviews/review-races'],
+  'reviews/decision.repository.ts': ['reviews/review', 'reviews/refund'],
+  'reviews/undo.step.ts': ['reviews/review', 'reviews/refund', 'reviews/review-races'],
   'deposits/statement.repository.ts': ['deposits/collect'],
 };
 

@@ -393,7 +393,9 @@ describe('never paid twice, because', () => {
       await payoutWaits(market);
       const [message] = market.queue.dispatched;
       assert.ok(message);
-      await market.test.db.transaction().execute((trx) => cancelUnsent(trx, message.transferId));
+      await market.test.db
+        .transaction()
+        .execute((trx) => cancelUnsent(trx, message.transferId, market.clock.now()));
       await market.settleQueue().catch(() => 'refused by the database');
       return market.paidOut();
     }),

@@ -34,9 +34,10 @@ export async function loadDump<Tables>(owner: Kysely<Tables>, dump: LogicalDump)
     for (const table of await tablesOf(trx)) await sql`delete from ${sql.table(table)}`.execute(trx);
     for (const [table, content] of dump.tables) {
       const name = sql.table(table);
+      const columns = sql.join((await givenColumnsOf(trx, table)).map((column) => sql.ref(column)));
       await sql`
-        insert into ${name} overriding system value
-        select * from jsonb_populate_recordset(null::${name}, ${content}::jsonb)`.execute(trx);
+        insert into ${name} (${columns}) overriding system value
+        select ${columns} from jsonb_populate_recordset(null::${name}, ${content}::jsonb)`.execute(trx);
     }
     for (const [sequence, last] of dump.sequences)
       await sql`select setval(${sequence}::regclass, ${last}::bigint)`.execute(trx);
@@ -47,5 +48,15 @@ async function tablesOf<Tables>(db: Kysely<Tables>): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`
     select table_name as name from information_schema.tables
     where table_schema = 'public' and table_type = 'BASE TABLE' order by table_name`.execute(db);
+  return rows.map((row) => row.name);
+}
+
+/** A table's columns but those that PostgreSQL computes itself. */
+async function givenColumnsOf<Tables>(db: Kysely<Tables>, table: string): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select column_name as name from information_schema.columns
+    where table_schema = 'public' and table_name = ${table} and is_generated = 'NEVER' order by ordinal_position`.execute(
+    db,
+  );
   return rows.map((row) => row.name);
 }

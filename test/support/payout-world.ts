@@ -4,6 +4,8 @@ import type { CycleContext, CycleSettings } from '../../functions/cycle/cycle-co
 import { takeLease } from '../../functions/cycle/lease.ts';
 import type { Database } from '../../functions/database.ts';
 import { insertMatches } from '../../functions/deposits/match.repository.ts';
+import { insertWithdrawals } from '../../functions/deposits/book.repository.ts';
+import { reverseDeposit } from '../../functions/deposits/reverse.step.ts';
 import { insertPostings } from '../../functions/ledger/ledger.repository.ts';
 import { allocationPostings, depositPosting } from '../../functions/ledger/postings.ts';
 import {
@@ -39,6 +41,7 @@ const SETTINGS: CycleSettings = {
   absenceWaitMs: 15 * MINUTE_MS,
   pageSize: 100,
   maxSends: 3,
+  limits: { transfer: undefined, day: undefined },
 };
 
 /** All that paying out needs: a database, a bank, a queue and a clock of a test's own. */
@@ -245,7 +248,7 @@ export async function addPaidOrder(world: PayoutWorld, sellerId: string, amount:
       .select('fee_bp')
       .where('seller_id', '=', sellerId)
       .executeTakeFirstOrThrow();
-    const paid = { rowId, orderId: order_id, sellerId, amount: won(amount) };
+    const paid = { orderId: order_id, sellerId, parts: [{ rowId, amount: won(amount) }] };
     await insertPostings(
       trx,
       [
@@ -255,6 +258,31 @@ export async function addPaidOrder(world: PayoutWorld, sellerId: string, amount:
       now,
     );
     return { orderId: order_id, sellerId, amount: won(amount), depositedAt: now };
+  });
+}
+
+/** The bank takes an order's deposit back. */
+export async function takeDepositBack(world: PayoutWorld, orderId: bigint): Promise<void> {
+  const now = world.clock.now();
+  await world.db.transaction().execute(async (trx) => {
+    const { deposit_row_id, amount } = await trx
+      .selectFrom('allocation')
+      .select(['deposit_row_id', 'amount'])
+      .where('order_id', '=', orderId)
+      .executeTakeFirstOrThrow();
+    const row = {
+      rowId: deposit_row_id + 1_000_000n,
+      account: COLLECTION,
+      occurredAt: now,
+      direction: 'out',
+      amount: won(amount),
+      balanceAfter: 0n,
+      text: '',
+      kind: '취소',
+      possibleDuplicate: false,
+    } as const;
+    await reverseDeposit(trx, { now }, row, deposit_row_id);
+    await insertWithdrawals(trx, [{ row, state: 'reversal' }], now);
   });
 }
 

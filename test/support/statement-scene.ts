@@ -23,7 +23,7 @@ import {
 import { identifyRows } from '../../functions/deposits/row-identity.ts';
 import { createVault } from '../../functions/shared/encryption.ts';
 import { won } from '../../functions/shared/money.ts';
-import { claim, type Claim } from '../../functions/transfers/claim.step.ts';
+import { claim, type Claim, type ClaimContext } from '../../functions/transfers/claim.step.ts';
 import { leaveUnknown, recordSuccess } from '../../functions/transfers/outcome.repository.ts';
 import type { DispatchedTransfer } from '../../functions/transfers/transfer-queue.client.ts';
 import type { TestDatabase } from './database.ts';
@@ -51,6 +51,7 @@ const SETTINGS: CycleSettings = {
   absenceWaitMs: minutes(15),
   pageSize: 1000,
   maxSends: 5,
+  limits: { transfer: undefined, day: undefined },
 };
 
 /** An account's statement that is written row by row, with the balances that follow. */
@@ -360,6 +361,24 @@ export function imbalance(balances: Readonly<Record<string, bigint>>): bigint {
   );
 }
 
+/** What a settlement function claims with. */
+export function claimContext(test: TestDatabase): ClaimContext {
+  return {
+    db: test.db,
+    bank: {
+      prepareTransfer: ({ bankTranId, amount }: TransferOrder) => ({
+        bankTranId,
+        amount,
+        path: '',
+        body: '',
+      }),
+    },
+    vault,
+    payoutAccount: ACCOUNT,
+    organisationCode: SETTINGS.organisationCode,
+  };
+}
+
 /** Every transfer that is planned goes through the queue and is claimed at an instant, in the order of their ids. */
 export async function claimPlanned(test: TestDatabase, now: Date): Promise<Claim[]> {
   await install(test);
@@ -371,21 +390,7 @@ export async function claimPlanned(test: TestDatabase, now: Date): Promise<Claim
     .execute();
   const claims: Claim[] = [];
   for (const { transfer_id } of planned.sort((a, b) => (a.transfer_id < b.transfer_id ? -1 : 1))) {
-    const context = {
-      db: test.db,
-      bank: {
-        prepareTransfer: ({ bankTranId, amount }: TransferOrder) => ({
-          bankTranId,
-          amount,
-          path: '',
-          body: '',
-        }),
-      },
-      vault,
-      payoutAccount: ACCOUNT,
-      organisationCode: SETTINGS.organisationCode,
-    };
-    const claimed = await claim(context, transfer_id, now);
+    const claimed = await claim(claimContext(test), transfer_id, now);
     if (claimed.outcome !== 'claimed') throw new Error(`the claim was ${claimed.outcome}`);
     claims.push(claimed.claim);
   }

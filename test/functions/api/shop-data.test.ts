@@ -43,14 +43,15 @@ describe('what a shop sees of its money', () => {
         .where('shop_order_id', '=', shopOrderId)
         .returning('order_id')
         .executeTakeFirstOrThrow();
-      const paid = { rowId, orderId: order_id, sellerId, amount: won(BigInt(amount)) };
+      const part = { rowId, amount: won(BigInt(amount)) };
+      const paid = { orderId: order_id, sellerId, parts: [part] };
       await insertPostings(
         trx,
-        [depositPosting('collection', rowId, paid.amount), ...allocationPostings(paid, 300 as BasisPoints)],
+        [depositPosting('collection', rowId, part.amount), ...allocationPostings(paid, 300 as BasisPoints)],
         now,
       );
       const sellers = await readSellers(trx, [sellerId], now);
-      const order = { orderId: order_id, sellerId, amount: paid.amount, depositedAt: now };
+      const order = { orderId: order_id, sellerId, amount: part.amount, depositedAt: now };
       await insertTransfers(trx, planTransfers([order], sellers), now);
     });
   }

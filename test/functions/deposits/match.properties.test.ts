@@ -53,8 +53,16 @@ const deposit = fc.record<Omit<MatchableDeposit, 'rowId'>>({
 });
 
 const orders = fc
-  .array(order, { maxLength: 12 })
-  .map((list): CandidateOrder[] => list.map((one, at) => ({ ...one, orderId: BigInt(at) })));
+  .array(fc.tuple(order, fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.constant(true))), {
+    maxLength: 12,
+  })
+  .map((list): CandidateOrder[] =>
+    list.map(([one, partly], at) => ({
+      ...one,
+      orderId: BigInt(at),
+      ...(partly && one.state !== 'paid' ? { partlyPaid: true } : {}),
+    })),
+  );
 const inTimesOrder = <Row extends { occurredAt: Date }>(rows: Row[]) =>
   rows.toSorted((a, b) => a.occurredAt.getTime() - b.occurredAt.getTime());
 const deposits = fc
@@ -106,6 +114,7 @@ describe('matching, whatever the page', () => {
           const fitting = given.orders.filter(
             (candidate) =>
               candidate.state === 'awaiting_deposit' &&
+              candidate.partlyPaid !== true &&
               !paid.has(candidate.orderId) &&
               candidate.amount === one.amount &&
               namesOf(one.text).includes(candidate.depositorName) &&

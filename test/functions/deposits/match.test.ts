@@ -97,6 +97,15 @@ describe('matching', () => {
         'matched 2',
       ));
 
+    it('do not match an order that a person has allocated a part to: its last part is a split', () => {
+      const partly = order(1n, { partlyPaid: true });
+      assert.equal(outcome(deposit(1n), [partly]), 'split: 1');
+      assert.equal(outcome(deposit(1n, { amount: 10_001n }), [partly]), 'amount_over: 1');
+      assert.equal(outcome(deposit(1n, { amount: 9_999n }), [partly]), 'amount_under: 1');
+      assert.equal(outcome(deposit(1n), [partly, order(2n)]), 'matched 2');
+      assert.equal(outcome(deposit(1n), [{ ...partly, state: 'cancelled' }]), 'order_cancelled: 1');
+    });
+
     it('match beside a closed order of the same name and amount', () =>
       assert.equal(
         outcome(deposit(1n), [order(1n, { state: 'cancelled' }), order(2n), order(3n, { state: 'paid' })]),

@@ -74,7 +74,7 @@ describe('events', () => {
     ]);
     const cancelled = await planOne(world, 9000n);
     await world.db.transaction().execute(async (trx) => {
-      await cancelUnsent(trx, cancelled);
+      await cancelUnsent(trx, cancelled, world.clock.now());
     });
     assert.deepEqual(await typesOf('transfer', cancelled), ['1 transfer.planned', '2 transfer.cancelled']);
   });
@@ -83,7 +83,7 @@ describe('events', () => {
     const transferId = await planOne(world, 9000n);
     await assert.rejects(
       world.db.transaction().execute(async (trx) => {
-        await cancelUnsent(trx, transferId);
+        await cancelUnsent(trx, transferId, world.clock.now());
         throw new Error('no');
       }),
     );

@@ -194,7 +194,7 @@ describe('the comparison of orders and ledger', () => {
     const [found] = await compareAt('10:10:00');
     assert.equal(
       found?.what,
-      'paid 20000 won by its row, 19999 by allocations, 20000 by the ledger (19800 to its seller, 200 fee)',
+      'given 20000 won by its row, 19999 by allocations; paid 20000 by its state, 20000 by the ledger (19800 to its seller, 200 fee)',
     );
   });
 

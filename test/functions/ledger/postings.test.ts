@@ -32,7 +32,7 @@ describe('postings', () => {
         fc.integer({ min: 0, max: 10_000 }),
         (amount, rate) => {
           const parts = allocationPostings(
-            { rowId: 1n, orderId: 1n, sellerId: 'a', amount: won(amount) },
+            { orderId: 1n, sellerId: 'a', parts: [{ rowId: 1n, amount: won(amount) }] },
             rate as BasisPoints,
           );
           assert.equal(
@@ -55,11 +55,33 @@ describe('postings', () => {
       kind: 'deposit',
       rowId: 7n,
     });
-    const paid = { rowId: 7n, orderId: 8n, sellerId: 'a', amount: won(1000n) };
+    const paid = { orderId: 8n, sellerId: 'a', parts: [{ rowId: 7n, amount: won(1000n) }] };
     assert.deepEqual(allocationPostings(paid, 300 as BasisPoints).map(legs), [
       'allocation: unallocated → seller:a 970',
       'fee: unallocated → fees 30',
     ]);
+  });
+
+  it('bear the same fee however many deposits paid the order, and give each no more than it brought', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.bigInt({ min: 1n, max: 10_000_000n }), { minLength: 1, maxLength: 8 }),
+        fc.integer({ min: 0, max: 10_000 }),
+        (amounts, rate) => {
+          const parts = amounts.map((amount, n) => ({ rowId: BigInt(n), amount: won(amount) }));
+          const postings = allocationPostings({ orderId: 1n, sellerId: 'a', parts }, rate as BasisPoints);
+          const sum = (some: readonly NewPosting[]) => some.reduce((total, one) => total + one.amount, 0n);
+          const whole = amounts.reduce((total, amount) => total + amount, 0n);
+          assert.equal(
+            sum(postings.filter((one) => one.credit === 'fees')),
+            (whole * BigInt(rate)) / 10_000n,
+          );
+          assert.ok(postings.every((one) => one.amount > 0n));
+          for (const { rowId, amount } of parts)
+            assert.equal(sum(postings.filter((one) => one.rowId === rowId)), amount);
+        },
+      ),
+    );
   });
 
   it('open an account with what it held, overdrawn or not, and with nothing for nothing', () => {

@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict';
 import { act, refuse } from '../../../functions/people/act.step.ts';
 import { askOrApprove, type TwoPersonMatter } from '../../../functions/people/approval.repository.ts';
-import { parsePersonId, parseReason, type Acting } from '../../../functions/people/person.ts';
+import { actingAs } from '../../support/acting.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 
 const MORNING = new Date('2026-03-02T10:00:00+09:00');
 const HOURS = 60 * 60_000;
-
-function acting(name: string, at = MORNING): Acting {
-  const by = parsePersonId(name);
-  const reason = parseReason(`${name} says so`);
-  if (by === undefined || reason === undefined) throw new Error(`${name} cannot act`);
-  return { by, reason, at };
-}
 
 const matter = (amount = '1000'): TwoPersonMatter => ({
   action: 'transfer_release',
@@ -26,7 +19,7 @@ describe('what takes two people', () => {
   afterEach(() => test.close());
 
   const ask = async (name: string, what = matter(), at = MORNING) =>
-    await test.db.transaction().execute(async (trx) => await askOrApprove(trx, acting(name, at), what));
+    await test.db.transaction().execute(async (trx) => await askOrApprove(trx, actingAs(name, at), what));
 
   const states = async () =>
     (await test.db.selectFrom('approval').select('state').orderBy('approval_id').execute()).map(
@@ -55,6 +48,14 @@ describe('what takes two people', () => {
     assert.equal(other.outcome, 'asked_otherwise');
     assert.deepEqual(other.asked, { amount: '1000' });
     assert.deepEqual(await states(), ['requested']);
+  });
+
+  it('is taken back when whoever asked asks for something else, which another then approves', async () => {
+    await ask('kim', matter('1000'));
+    assert.equal((await ask('kim', matter('9000'))).outcome, 'requested');
+    assert.equal((await ask('lee', matter('1000'))).outcome, 'asked_otherwise');
+    assert.equal((await ask('lee', matter('9000'))).outcome, 'approved');
+    assert.deepEqual(await states(), ['lapsed', 'approved']);
   });
 
   it('lapses when nobody approves it for three days', async () => {
@@ -108,7 +109,7 @@ describe("a person's action", () => {
   afterEach(() => test.close());
 
   it('leaves its trace with what it changed, in one transaction', async () => {
-    const done = await act(test.db, acting('kim'), async (trx) => {
+    const done = await act(test.db, actingAs('kim', MORNING), async (trx) => {
       await trx.updateTable('payout_stop').set({ active: true }).where('name', '=', 'halt_person').execute();
       return {
         outcome: 'done',
@@ -123,8 +124,30 @@ describe("a person's action", () => {
     assert.deepEqual(trace.detail, { amount: '5' });
   });
 
+  it('is done again, as often as it takes but not for ever, when the database makes it give way', async () => {
+    const gives = async (way: { times: number; code: string }) => {
+      let tries = 0;
+      const outcome = act(test.db, actingAs('kim', MORNING), async (trx) => {
+        tries += 1;
+        await trx
+          .updateTable('payout_stop')
+          .set({ active: true })
+          .where('name', '=', 'halt_person')
+          .execute();
+        if (tries <= way.times) throw Object.assign(new Error('deadlock detected'), { code: way.code });
+        return { outcome: 'done', result: tries, deed: { action: 'payouts halt', subject: 'payouts' } };
+      });
+      return await outcome.catch(() => `threw after ${tries}`);
+    };
+    assert.deepEqual(await gives({ times: 2, code: '40P01' }), { outcome: 'done', result: 3 });
+    assert.deepEqual(await gives({ times: 4, code: '40001' }), { outcome: 'done', result: 5 });
+    assert.equal(await gives({ times: 9, code: '40P01' }), 'threw after 5');
+    assert.equal(await gives({ times: 1, code: '23505' }), 'threw after 1');
+    assert.equal((await test.db.selectFrom('audit').selectAll().execute()).length, 2);
+  });
+
   it('changes nothing and leaves no trace when it is refused half-way', async () => {
-    const refused = await act(test.db, acting('kim'), async (trx) => {
+    const refused = await act(test.db, actingAs('kim', MORNING), async (trx) => {
       await trx.updateTable('payout_stop').set({ active: true }).where('name', '=', 'halt_person').execute();
       return refuse('already_used', 'deposit 3 is used');
     });

@@ -44,6 +44,32 @@ describe("a function's environment", () => {
   });
 });
 
+describe("the matcher's limits", () => {
+  const matcher = {
+    ...migration,
+    DATA_KEYS_SECRET_ID: 'keys',
+    BANK_BASE_URL: 'https://bank.example',
+    BANK_CREDENTIALS_SECRET_ID: 'credentials',
+    COLLECTION_ACCOUNT: 'c',
+    PAYOUT_ACCOUNT: 'p',
+    TRANSFER_QUEUE_URL: 'https://queue.example',
+  };
+
+  it('are whole won, and none where they are not set', () => {
+    const env = readEnvironment('matcher', { ...matcher, DAILY_LIMIT_WON: '30,000,000' });
+    assert.deepEqual([env.TRANSFER_LIMIT_WON, env.DAILY_LIMIT_WON], [undefined, 30_000_000n]);
+  });
+
+  for (const value of ['', '0', '-1', '1.5', 'none']) {
+    it(`are not taken for none where they are "${value}"`, () => {
+      assert.throws(
+        () => readEnvironment('matcher', { ...matcher, TRANSFER_LIMIT_WON: value }),
+        new RegExp(`TRANSFER_LIMIT_WON=${value}: write whole won above 0`),
+      );
+    });
+  }
+});
+
 describe("a function's clock", () => {
   it("is the machine's unless a file is named", () => {
     assert.equal(clockFromEnvironment({}), systemClock);

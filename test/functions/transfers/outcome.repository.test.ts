@@ -178,7 +178,7 @@ describe('a success, whenever it is learnt of', () => {
 
   it('halts payouts on a cancelled transfer, which stays cancelled', async () => {
     const transferId = await absentOne();
-    await world.db.transaction().execute((trx) => cancelUnsent(trx, transferId));
+    await world.db.transaction().execute((trx) => cancelUnsent(trx, transferId, world.clock.now()));
     assert.equal(await statementShows(transferId), 'halted');
     assert.equal(await stateOf(world, transferId), 'cancelled');
     assert.match((await haltReason()) ?? '', /it was cancelled/);
@@ -354,7 +354,7 @@ describe('ends and hand-backs', () => {
   it('free no order of a transfer that may have been sent: cancelling it throws', async () => {
     const transferId = await unknownOne(world, 5000n);
     await assert.rejects(
-      world.db.transaction().execute((trx) => cancelUnsent(trx, transferId)),
+      world.db.transaction().execute((trx) => cancelUnsent(trx, transferId, world.clock.now())),
       /cancelled: 0 rows instead of 1/,
     );
     const item = await world.db.selectFrom('transfer_item').select('live').executeTakeFirstOrThrow();
@@ -363,7 +363,7 @@ describe('ends and hand-backs', () => {
 
   it('free the orders of a transfer that was never sent', async () => {
     const transferId = await planOne(world, 5000n);
-    await world.db.transaction().execute((trx) => cancelUnsent(trx, transferId));
+    await world.db.transaction().execute((trx) => cancelUnsent(trx, transferId, world.clock.now()));
     assert.equal(await stateOf(world, transferId), 'cancelled');
   });
 });

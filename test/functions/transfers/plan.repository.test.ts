@@ -26,11 +26,11 @@ describe('writing planned transfers', () => {
     await world.close();
   });
 
-  const plannedToday = async (sellerId: string) => {
+  const goingOutToday = async (sellerId: string) => {
     const sellers = await world.db
       .transaction()
       .execute((trx) => readSellers(trx, [sellerId], world.clock.now()));
-    return sellers.get(sellerId)?.plannedToday;
+    return sellers.get(sellerId)?.goingOutToday;
   };
 
   it('gives each transfer its own orders, amount and destination', async () => {
@@ -121,10 +121,10 @@ describe('writing planned transfers', () => {
     world.clock.set('2026-03-01T23:59:59+09:00');
     await planOne(world, 1000n);
     world.clock.set('2026-03-02T00:00:00+09:00');
-    assert.equal(await plannedToday('seller'), 0n);
+    assert.equal(await goingOutToday('seller'), 0n);
     await planOne(world, 200n);
-    assert.equal(await plannedToday('seller'), 200n);
+    assert.equal(await goingOutToday('seller'), 200n);
     await failedOne(world, 30n, 'rejected');
-    assert.equal(await plannedToday('seller'), 200n);
+    assert.equal(await goingOutToday('seller'), 200n);
   });
 });

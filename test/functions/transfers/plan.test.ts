@@ -3,12 +3,15 @@ import fc from 'fast-check';
 import { feeOf, sumWon, won, WON_MAX, type BasisPoints, type Won } from '../../../functions/shared/money.ts';
 import {
   planTransfers,
+  type AllSellers,
   type PaidOrder,
   type PayableSeller,
   type PlannedTransfer,
 } from '../../../functions/transfers/plan.ts';
 
 const AT = new Date('2026-03-02T10:00:00+09:00');
+
+const NO_LIMITS: AllSellers = { transferLimit: undefined, dailyLimit: undefined, goingOutToday: won(0n) };
 
 function seller(sellerId: string, options: Partial<PayableSeller> = {}): PayableSeller {
   return {
@@ -18,8 +21,9 @@ function seller(sellerId: string, options: Partial<PayableSeller> = {}): Payable
     transferLimit: undefined,
     dailyLimit: undefined,
     hasApprovedAccount: true,
-    plannedToday: won(0n),
+    goingOutToday: won(0n),
     mayOwe: false,
+    allSellers: NO_LIMITS,
     ...options,
   };
 }
@@ -166,7 +170,7 @@ describe('holding a planned transfer', () => {
   });
 
   it("counts the day's transfers up to exactly the daily limit", () => {
-    const day = { dailyLimit: 1000n as Won, plannedToday: 400n as Won, grouping: 'order' } as const;
+    const day = { dailyLimit: 1000n as Won, goingOutToday: 400n as Won, grouping: 'order' } as const;
     assert.deepEqual(heldOf(day, 600n), [undefined]);
     assert.deepEqual(heldOf(day, 601n), ['limit']);
     assert.deepEqual(heldOf(day, 300n, 300n, 1n), [undefined, undefined, 'limit']);

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
-import { insertWithdrawals } from '../../../functions/deposits/book.repository.ts';
-import { reverseDeposit } from '../../../functions/deposits/reverse.step.ts';
 import { sellerAccount } from '../../../functions/ledger/accounts.ts';
 import { readBalances } from '../../../functions/ledger/ledger.repository.ts';
-import { won } from '../../../functions/shared/money.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { cancelUnsent } from '../../../functions/transfers/outcome.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
@@ -24,6 +21,7 @@ import {
   retireAccounts,
   stateOf,
   stop,
+  takeDepositBack,
   transferOf,
   type PayoutWorld,
 } from '../../support/payout-world.ts';
@@ -225,7 +223,7 @@ describe('releasing', () => {
       const failed = await failedOne(world, 5000n, 'maintenance');
       await releaseNow();
       const [retry] = await retriesOf(failed);
-      await world.db.transaction().execute((trx) => cancelUnsent(trx, retry!));
+      await world.db.transaction().execute((trx) => cancelUnsent(trx, retry!, world.clock.now()));
       assert.equal((await releaseNow()).retried, 0);
       assert.deepEqual(await retriesOf(failed), [retry]);
     });
@@ -251,33 +249,9 @@ describe('releasing', () => {
       return { failed: failed!, orders: [first.orderId, second.orderId] };
     }
 
-    /** The bank takes the order's deposit back. */
-    async function unpay(orderId: bigint): Promise<void> {
-      await world.db.transaction().execute(async (trx) => {
-        const { deposit_row_id, amount } = await trx
-          .selectFrom('allocation')
-          .select(['deposit_row_id', 'amount'])
-          .where('order_id', '=', orderId)
-          .executeTakeFirstOrThrow();
-        const row = {
-          rowId: deposit_row_id + 1_000_000n,
-          account: COLLECTION,
-          occurredAt: world.clock.now(),
-          direction: 'out',
-          amount: won(amount),
-          balanceAfter: 0n,
-          text: '',
-          kind: '취소',
-          possibleDuplicate: false,
-        } as const;
-        await reverseDeposit(trx, { now: world.clock.now() }, row, deposit_row_id);
-        await insertWithdrawals(trx, [{ row, state: 'reversal' }], world.clock.now());
-      });
-    }
-
     it('leaves out an order that is not paid any more, since its deposit was taken back', async () => {
       const { failed, orders } = await failedPair();
-      await unpay(orders[0]);
+      await takeDepositBack(world, orders[0]);
       assert.equal((await releaseNow()).retried, 1);
       const [retry] = await retriesOf(failed);
       const { amount, fee } = await transferOf(world, retry!);
@@ -309,7 +283,7 @@ describe('releasing', () => {
     it('is followed by nothing when none of its orders is still to be paid', async () => {
       const failed = await failedOne(world, 5000n, 'maintenance');
       const [item] = await itemsOf(failed);
-      await unpay(item!.order_id);
+      await takeDepositBack(world, item!.order_id);
       assert.equal((await releaseNow()).retried, 0);
       assert.deepEqual(await retriesOf(failed), []);
     });

@@ -75,6 +75,10 @@ describe('a line that can be broken', () => {
   });
 
   it('keeps no handle of a line that is reset right after its end was passed on', async () => {
+    // Other tests of this process may hold lines of their own.
+    const handles = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    const before = handles();
     proxy.hold();
     const { socket, ended } = await call();
     socket.end('x');
@@ -82,9 +86,7 @@ describe('a line that can be broken', () => {
     proxy.forward();
     await proxy.stop();
     for (const one of sockets.splice(0)) one.destroy();
-    const handles = (): number =>
-      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
-    await until('no socket is left', () => handles() === 0, 2_000);
+    await until('no socket of the line is left', () => handles() <= before, 10_000);
   });
 
   it('resets every line and refuses new ones until it accepts again', async () => {
