@@ -12,7 +12,7 @@ const hosts = {
 
 /** Files that hold pure rules: no suffix such as `.handler` or `.repository`, and none of the edges below. */
 const pureRules = [
-  'functions/{orders,deposits,transfers,ledger,people,logins,reviews}/!(*.*).ts',
+  'functions/{orders,deposits,transfers,ledger,people,logins,reviews,shops,events,webhooks}/!(*.*).ts',
   'functions/shared/money.ts',
 ];
 

@@ -3,6 +3,7 @@ import { program } from 'commander';
 import { addChaos } from './chaos.ts';
 import { addAccounts } from './accounts.ts';
 import { addInvoke } from './invoke.ts';
+import { addKeys } from './keys.ts';
 import { addLedger } from './ledger.ts';
 import { addLedgerCorrect } from './ledger-correct.ts';
 import { addPayouts } from './payouts.ts';
@@ -19,6 +20,7 @@ program
   .showHelpAfterError('(--help tells what there is)');
 addStart(program);
 addInvoke(program);
+addKeys(program);
 addLedger(program);
 addChaos(program);
 addTransfers(program);

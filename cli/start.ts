@@ -14,7 +14,9 @@ interface StartOptions {
   readonly sellers?: string;
   readonly report?: string;
   readonly cycles?: number;
+  readonly webhook?: string;
   readonly cycleSeconds: number;
+  readonly port?: number;
   readonly folder: string;
   readonly faults?: Faults;
   readonly faultSeed?: number;
@@ -32,6 +34,8 @@ export function addStart(program: Command): void {
     .option('--report <file>', 'where to write what was found (JSON)')
     .option('--cycles <n>', 'end after so many cycles', positive)
     .option('--cycle-seconds <n>', 'seconds between the cycles of the demo', positive, 10)
+    .option('--port <n>', 'where the API listens; a free port unless given', port)
+    .option('--webhook <url>', "post the demo shop's events there: https, or http to 127.0.0.1")
     .option('--folder <folder>', "where the demo's data is kept", '.smart-transfer')
     .option(
       '--faults <list>',
@@ -78,11 +82,13 @@ function output(options: StartOptions) {
 async function demo(options: StartOptions, signal: AbortSignal): Promise<number> {
   const { say, onLog } = output(options);
   const folder = resolve(options.folder);
-  const { cycleSeconds, cycles, faults: flags } = options;
+  const { cycleSeconds, cycles, faults: flags, port: apiPort } = options;
   const result = await runDemo({
     folder,
     cycleSeconds,
     ...(cycles === undefined ? {} : { cycles }),
+    ...(options.webhook === undefined ? {} : { webhook: options.webhook }),
+    ...(apiPort === undefined ? {} : { apiPort }),
     ...(flags === undefined ? {} : { faults: flags }),
     say,
     onLog,
@@ -155,6 +161,12 @@ async function ownFiles(options: StartOptions, signal: AbortSignal): Promise<num
 function positive(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError(`"${text}" is no whole number above 0.`);
   return Number(text);
+}
+
+function port(text: string): number {
+  const number = positive(text);
+  if (number > 65_535) throw new InvalidArgumentError(`"${text}" is no port; ports end at 65535.`);
+  return number;
 }
 
 function faults(text: string): Faults {

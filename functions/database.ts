@@ -7,6 +7,7 @@ import type {
   StatementRowTable,
   WithdrawalTable,
 } from './deposits/deposit.table.ts';
+import type { EventTable } from './events/event.table.ts';
 import type {
   AccountBalanceTable,
   BooksComparisonTable,
@@ -29,6 +30,7 @@ import type {
   LeaseTable,
   ReconciliationTable,
 } from './shared/operations.table.ts';
+import type { ApiKeyTable, ApiRateTable, OrderRequestTable, ShopTable } from './shops/shop.table.ts';
 import type {
   AttemptEvidenceTable,
   BankMessageTable,
@@ -38,6 +40,7 @@ import type {
   TransferItemTable,
   TransferTable,
 } from './transfers/transfer.table.ts';
+import type { WebhookDeliveryTable, WebhookEndpointTable } from './webhooks/webhook.table.ts';
 
 /** Every table, by its name. `int8` is read as `bigint`, `date` as text, `timestamptz` as `Date`. */
 export interface Database {
@@ -72,6 +75,13 @@ export interface Database {
   alarm: AlarmTable;
   audit: AuditTable;
   approval: ApprovalTable;
+  shop: ShopTable;
+  api_key: ApiKeyTable;
+  api_rate: ApiRateTable;
+  order_request: OrderRequestTable;
+  event: EventTable;
+  webhook_endpoint: WebhookEndpointTable;
+  webhook_delivery: WebhookDeliveryTable;
   installation: InstallationTable;
   database_restore: DatabaseRestoreTable;
 }

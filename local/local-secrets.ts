@@ -17,6 +17,7 @@ export const SECRET_IDS = {
   dataKeys: 'smart-transfer/local/data-keys',
   credentials: 'smart-transfer/local/bank-credentials',
   payout: 'smart-transfer/local/bank-payout',
+  webhookKeys: 'smart-transfer/local/webhook-keys',
 } as const;
 
 const ROTATE_AFTER_DAYS = 30;
@@ -51,6 +52,10 @@ export async function prepareSecrets(
     current: 'k1',
     keys: { k1: randomBytes(32).toString('base64') },
     fingerprint: randomBytes(32).toString('base64'),
+  }));
+  await readOrCreate(client, SECRET_IDS.webhookKeys, () => ({
+    current: 'w1',
+    keys: { w1: randomBytes(32).toString('base64') },
   }));
   const credentials = await readOrCreate(client, SECRET_IDS.credentials, () => ({
     client_id: `local-${randomBytes(8).toString('hex')}`,

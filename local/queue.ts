@@ -19,12 +19,20 @@ export interface FifoQueueWithDlq {
   readonly dlqArn: string;
 }
 
+/** What a poller of a queue needs. */
+export interface StandardQueue {
+  readonly queueUrl: string;
+  readonly queueArn: string;
+}
+
 export interface LocalQueue {
   /** For `AWS_ENDPOINT_URL_SQS`. */
   readonly endpoint: string;
   readonly port: number;
   /** Makes a FIFO queue and its dead-letter queue. `name` has no `.fifo`. */
   createFifoQueueWithDlq(name: string, settings: FifoQueueSettings): Promise<FifoQueueWithDlq>;
+  /** Makes a standard queue. */
+  createStandardQueue(name: string, visibilityTimeoutS: number): Promise<StandardQueue>;
   /** A client of its own for the caller, who destroys it. */
   client(): SQSClient;
   /**
@@ -44,6 +52,18 @@ export async function startQueue(options: { port?: number } = {}): Promise<Local
   const { port } = emulator;
   const endpoint = `http://127.0.0.1:${port}`;
   const made = new Map<string, FifoQueueSettings>();
+  const madeStandard = new Map<string, number>();
+
+  const createStandard = async (name: string, visibilityTimeoutS: number): Promise<StandardQueue> => {
+    const client = clientOf(endpoint);
+    try {
+      const Attributes = { VisibilityTimeout: String(visibilityTimeoutS) };
+      await client.send(new CreateQueueCommand({ QueueName: name, Attributes }));
+      return { queueUrl: urlOf(endpoint, name), queueArn: arnOf(name) };
+    } finally {
+      client.destroy();
+    }
+  };
 
   const create = async (name: string, settings: FifoQueueSettings): Promise<FifoQueueWithDlq> => {
     const client = clientOf(endpoint);
@@ -62,10 +82,15 @@ export async function startQueue(options: { port?: number } = {}): Promise<Local
       made.set(name, settings);
       return await create(name, settings);
     },
+    async createStandardQueue(name, visibilityTimeoutS) {
+      madeStandard.set(name, visibilityTimeoutS);
+      return await createStandard(name, visibilityTimeoutS);
+    },
     async restart() {
       await emulator.close();
       emulator = await startEmulator(port);
       for (const [name, settings] of made) await create(name, settings);
+      for (const [name, visibilityS] of madeStandard) await createStandard(name, visibilityS);
     },
     stop: () => emulator.close(),
   };

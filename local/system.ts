@@ -9,6 +9,7 @@ import { readEnvironment } from '../functions/shared/environment.ts';
 import { openDatabase, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
 import { createSecrets } from '../functions/shared/secrets.ts';
 import { LOCAL_REGION } from './aws-json-server.ts';
+import { startApiGateway, type LocalApiGateway } from './api-gateway.ts';
 import { startBankSimulator, type BankSimulator } from './bank-simulator/bank-simulator.ts';
 import type { Faults } from './bank-simulator/faults.ts';
 import { startEventBus, type LocalEventBus } from './event-bus.ts';
@@ -18,6 +19,7 @@ import { createEventSourceMapping, type EventSourceMapping } from './function-ho
 import { enableRotation, localSecretsClient, prepareSecrets, SECRET_IDS } from './local-secrets.ts';
 import { startPostgres, type LocalPostgres } from './postgres.ts';
 import { startQueue, type LocalQueue } from './queue.ts';
+import { connectWebhooks, type LocalWebhooks, type WebhookQueues } from './webhook-lanes.ts';
 import { startSecretsManager, type LocalSecretsManager } from './secrets-manager.ts';
 
 /** The local system's database. */
@@ -38,12 +40,23 @@ export const ACCOUNT_NUMBERS = {
   [PAYOUT_ACCOUNT]: '100000000002',
 } as const;
 
+/** The collection account's bank and holder, as buyers are told them. */
+export const COLLECTION_BANK_CODE = '004';
+export const COLLECTION_ACCOUNT_HOLDER = 'smart-transfer';
+
 /** The deployed functions' limits (docs/architecture.md): a batch that is killed locks its groups for less than a cycle. */
 const MATCHER_TIMEOUT_MS = 120_000;
 const SETTLEMENT_TIMEOUT_MS = 45_000;
+const API_TIMEOUT_MS = 29_000;
+
+/** Fewer than on AWS: each is a process of this machine. */
+const API_CONCURRENCY = 4;
+
 const ROTATION_TIMEOUT_MS = 90_000;
 const VERIFICATION_TIMEOUT_MS = 900_000;
 const MIGRATION_TIMEOUT_MS = 240_000;
+const WEBHOOK_TIMEOUT_MS = 30_000;
+const WEBHOOK_VISIBILITY_S = 60;
 const VISIBILITY_S = 270;
 const MAX_RECEIVES = 5;
 
@@ -61,6 +74,10 @@ export interface SystemOptions {
   /** Minutes between cycles, by the clock. */
   readonly cycleMinutes: number;
   readonly settlementConcurrency: number;
+  /** Where the API listens; a free port unless given. */
+  readonly apiPort?: number;
+  /** Requests that one API key may make in a minute; as deployed unless given. */
+  readonly apiRequestsPerMinute?: number;
   /** How long a call to the bank may take, seconds; as deployed unless given. */
   readonly bankCallTimeoutS?: number;
   /** How long a token of the bank lives, seconds; a day unless given. */
@@ -80,6 +97,8 @@ export interface SystemOptions {
    * either; only a machine that loses its power does.
    */
   readonly durable: boolean;
+  /** Whether events are published and webhooks sent, http to 127.0.0.1 among them. Not unless given: it takes four more functions. */
+  readonly webhooks?: boolean;
   /** What a function wrote, and what happened to the processes. */
   readonly onLog: (line: LogLine) => void;
   /** Called at the end of every process of a function. */
@@ -100,6 +119,9 @@ export interface LogLine {
 export interface LocalSystem {
   readonly matcher: LocalFunction;
   readonly settlement: LocalFunction;
+  readonly api: LocalFunction;
+  /** The API for shops, over HTTP. */
+  readonly gateway: LocalApiGateway;
   /** Rotates the database secret, when Secrets Manager calls it. */
   readonly rotation: LocalFunction;
   readonly secretsManager: LocalSecretsManager;
@@ -143,7 +165,8 @@ async function assemble(
   stop: () => Promise<void>,
 ): Promise<LocalSystem> {
   const hosted: LocalFunction[] = [];
-  const [postgres, queue, secretsManager, events] = await startServices(options, stops, hosted);
+  const connected: { webhooks?: LocalWebhooks } = {};
+  const [postgres, queue, secretsManager, events] = await startServices(options, stops, hosted, connected);
   const secrets = localSecretsClient(secretsManager.endpoint);
   stops.push(() => ended(() => secrets.destroy()));
   const superuser = { username: postgres.superuser, password: postgres.password };
@@ -166,6 +189,8 @@ async function assemble(
     visibilityTimeoutS: options.visibilityS ?? VISIBILITY_S,
     maxReceiveCount: MAX_RECEIVES,
   });
+
+  const webhookQueues = options.webhooks === true ? await createWebhookQueues(queue) : undefined;
 
   const reach = (service: Service, url: string): Promise<string> => withPort(url, service, options);
   const queueEndpoint = await reach('queue', queue.endpoint);
@@ -191,9 +216,19 @@ async function assemble(
   });
   stops.push(() => host.stop());
   const functions = await defineFunctions(host, options, environment);
+  const webhookFunctions =
+    webhookQueues === undefined
+      ? undefined
+      : await defineWebhookFunctions(definer(host, options, environment), webhookQueues);
   hosted.push(functions.rotation);
   await runMigrations(functions.migration);
   await enableRotation(secrets, functions.rotation.arn);
+
+  const gateway = await startApiGateway({
+    target: functions.api,
+    ...(options.apiPort === undefined ? {} : { port: options.apiPort }),
+  });
+  stops.push(() => gateway.stop());
 
   const queueClient = queue.client();
   stops.push(() => ended(() => queueClient.destroy()));
@@ -209,6 +244,17 @@ async function assemble(
   });
   stops.push(() => mapping.stop());
 
+  if (webhookQueues !== undefined && webhookFunctions !== undefined) {
+    const webhooks = connectWebhooks({
+      client: queueClient,
+      queues: webhookQueues,
+      functions: webhookFunctions,
+      log: (text) => note(options, 'webhooks', text),
+    });
+    connected.webhooks = webhooks;
+    stops.push(() => webhooks.stop());
+  }
+
   const env = readEnvironment('matcher', environment);
   const cached = createSecrets(env.SECRET_TTL_S, secrets);
   // Its own line to the database, whatever stands between the functions and theirs.
@@ -218,6 +264,7 @@ async function assemble(
   const vault = await openVault(cached, env.DATA_KEYS_SECRET_ID);
   return {
     ...functions,
+    gateway,
     secretsManager,
     bank,
     queue,
@@ -236,6 +283,7 @@ async function startServices(
   options: SystemOptions,
   stops: (() => Promise<unknown>)[],
   hosted: readonly LocalFunction[],
+  connected: { readonly webhooks?: LocalWebhooks },
 ): Promise<[LocalPostgres, LocalQueue, LocalSecretsManager, LocalEventBus]> {
   const starts = [
     startPostgres({
@@ -258,7 +306,7 @@ async function startServices(
       },
       log: (text) => note(options, 'secrets', text),
     }),
-    startEventBus(),
+    startEventBus({ onEvent: (published) => connected.webhooks?.onEvent(published) }),
   ] as const;
   for (const starting of starts) {
     // Whatever has started is ended, also when another part fails to start.
@@ -329,6 +377,7 @@ function functionEnvironment(options: SystemOptions, at: Endpoints): Record<stri
     COLLECTION_ACCOUNT,
     PAYOUT_ACCOUNT: options.payoutAccount,
     TRANSFER_QUEUE_URL: at.queueUrl,
+    ...(options.webhooks === true ? { EVENT_BUS_NAME: 'smart-transfer', WEBHOOK_REACH: 'local' } : {}),
     CYCLE_MINUTES: options.cycleMinutes.toString(),
     POWERTOOLS_LOG_LEVEL: 'INFO',
     ...(options.secretTtlS === undefined ? {} : { SECRET_TTL_S: options.secretTtlS.toString() }),
@@ -339,13 +388,11 @@ function functionEnvironment(options: SystemOptions, at: Endpoints): Record<stri
   };
 }
 
-async function defineFunctions(
-  host: FunctionHost,
-  options: SystemOptions,
-  environment: Record<string, string>,
-) {
+type Define = (name: string, entry: string, limits: FunctionLimits) => Promise<LocalFunction>;
+
+function definer(host: FunctionHost, options: SystemOptions, environment: Record<string, string>): Define {
   const workFolder = join(options.folder, 'functions');
-  const define = async (name: string, entry: string, limits: FunctionLimits): Promise<LocalFunction> => {
+  return async (name: string, entry: string, limits) => {
     const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
     const { extra = {}, ...rest } = limits;
     return host.define({
@@ -356,8 +403,50 @@ async function defineFunctions(
       ...rest,
     });
   };
+}
+
+async function createWebhookQueues(queue: LocalQueue): Promise<WebhookQueues> {
+  const [fast, slow, results] = await Promise.all(
+    ['webhooks-fast', 'webhooks-slow', 'webhook-results'].map((name) =>
+      queue.createStandardQueue(name, WEBHOOK_VISIBILITY_S),
+    ),
+  );
+  if (fast === undefined || slow === undefined || results === undefined)
+    throw new Error('three queues were asked for');
+  return { fast, slow, results };
+}
+
+/** The functions of webhooks. */
+async function defineWebhookFunctions(define: Define, queues: WebhookQueues) {
+  const queueing = {
+    timeoutMs: WEBHOOK_TIMEOUT_MS,
+    extra: { WEBHOOK_FAST_QUEUE_URL: queues.fast.queueUrl, WEBHOOK_SLOW_QUEUE_URL: queues.slow.queueUrl },
+  };
+  const delivery = {
+    timeoutMs: WEBHOOK_TIMEOUT_MS,
+    maximumConcurrency: 2,
+    extra: {
+      WEBHOOK_KEYS_SECRET_ID: SECRET_IDS.webhookKeys,
+      WEBHOOK_RESULTS_QUEUE_URL: queues.results.queueUrl,
+    },
+  };
+  const [fanOut, deliverFast, deliverSlow, record] = await Promise.all([
+    define('webhook-fan-out', 'webhooks/fan-out.handler.ts', { ...queueing, maximumConcurrency: 2 }),
+    define('webhook-delivery-fast', 'webhooks/deliver.handler.ts', delivery),
+    define('webhook-delivery-slow', 'webhooks/deliver.handler.ts', delivery),
+    define('webhook-record', 'webhooks/record.handler.ts', { ...queueing, maximumConcurrency: 2 }),
+  ]);
+  return { fanOut, deliverFast, deliverSlow, record };
+}
+
+async function defineFunctions(
+  host: FunctionHost,
+  options: SystemOptions,
+  environment: Record<string, string>,
+) {
+  const define = definer(host, options, environment);
   const master = { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master };
-  const [matcher, settlement, verification, migration, rotation] = await Promise.all([
+  const [matcher, settlement, verification, api, migration, rotation] = await Promise.all([
     define('matcher', 'cycle/match.handler.ts', { timeoutMs: MATCHER_TIMEOUT_MS, maximumConcurrency: 2 }),
     define('settlement', 'transfers/settle.handler.ts', {
       timeoutMs: SETTLEMENT_TIMEOUT_MS,
@@ -368,6 +457,19 @@ async function defineFunctions(
       timeoutMs: VERIFICATION_TIMEOUT_MS,
       maximumConcurrency: 1,
       extra: { HEAD_FOLDER: headsFolder(options.folder) },
+    }),
+    define('api', 'api/api.handler.ts', {
+      timeoutMs: API_TIMEOUT_MS,
+      maximumConcurrency: API_CONCURRENCY,
+      extra: {
+        COLLECTION_BANK_CODE,
+        COLLECTION_ACCOUNT_NUMBER: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
+        COLLECTION_ACCOUNT_HOLDER,
+        ...(options.webhooks === true ? { WEBHOOK_KEYS_SECRET_ID: SECRET_IDS.webhookKeys } : {}),
+        ...(options.apiRequestsPerMinute === undefined
+          ? {}
+          : { API_REQUESTS_PER_MINUTE: options.apiRequestsPerMinute.toString() }),
+      },
     }),
     define('migration', 'migrations/migrate.handler.ts', {
       timeoutMs: MIGRATION_TIMEOUT_MS,
@@ -380,7 +482,7 @@ async function defineFunctions(
       extra: master,
     }),
   ]);
-  return { matcher, settlement, verification, migration, rotation };
+  return { matcher, settlement, verification, api, migration, rotation };
 }
 
 interface FunctionLimits {

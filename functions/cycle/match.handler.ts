@@ -4,6 +4,7 @@ import type { Context } from 'aws-lambda';
 import { bankCredentialsShape } from '../bank/bank-secrets.ts';
 import { mayNotPay, openBank } from '../bank/open-bank.ts';
 import type { Database } from '../database.ts';
+import { openEventBus } from '../events/event-bus.client.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { openVault } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
@@ -25,6 +26,7 @@ const match = createMatcher({
   db: openDatabase<Database>(env, secrets, 1),
   bank: openBank(env, secrets, clock, mayNotPay),
   queue: createTransferQueue(new SQSClient({}), env.TRANSFER_QUEUE_URL),
+  bus: openEventBus(env.EVENT_BUS_NAME),
   clock,
   log: logBy(logger),
   writeMetrics: createMetricsLog('matcher'),

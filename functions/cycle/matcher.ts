@@ -2,6 +2,8 @@ import type { Context } from 'aws-lambda';
 import { sql, type Kysely } from 'kysely';
 import type { Bank } from '../bank/bank.ts';
 import type { Database } from '../database.ts';
+import type { EventBus } from '../events/event-bus.client.ts';
+import { publishAfterwards } from '../events/publish-afterwards.step.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Vault } from '../shared/encryption.ts';
 import type { FunctionLog } from '../shared/function-log.ts';
@@ -20,6 +22,8 @@ export interface MatcherParts {
   readonly db: Kysely<Database>;
   readonly bank: Bank;
   readonly queue: TransferQueue;
+  /** Where events are published at the end of a cycle; nowhere without it. */
+  readonly bus?: EventBus | undefined;
   readonly clock: Clock;
   readonly log: FunctionLog;
   readonly writeMetrics: MetricsLog;
@@ -90,6 +94,7 @@ export function createMatcher(
         .execute();
       log.info('cycle ended', { summary });
       parts.writeMetrics(cycleMetrics(summary));
+      await publishAfterwards(db, parts.bus, () => lambda.getRemainingTimeInMillis() > reserveMs, log);
       return summary;
     } catch (error) {
       if (!(error instanceof LeaseLost)) throw error;

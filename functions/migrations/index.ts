@@ -11,6 +11,9 @@ import * as books from './0010-books.ts';
 import * as reviews from './0012-reviews.ts';
 import * as limits from './0013-limits.ts';
 import * as restore from './0014-restore.ts';
+import * as shops from './0030-shops.ts';
+import * as events from './0031-events.ts';
+import * as webhooks from './0032-webhooks.ts';
 
 /** Every migration in its order, imported by name so that the bundler takes them into the migration function. Append only. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -26,4 +29,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0012-reviews': reviews,
   '0013-limits': limits,
   '0014-restore': restore,
+  '0030-shops': shops,
+  '0031-events': events,
+  '0032-webhooks': webhooks,
 };

@@ -31,12 +31,17 @@ export interface PlacedOrder {
   readonly depositorName: string;
 }
 
+/** Every name that a recipient's name can give is taken: nothing of the page is placed. */
+export class NoFreeName extends Error {
+  override readonly name = 'NoFreeName';
+}
+
 /**
  * Places orders and issues their depositor names in the same transaction, all of a page with a few statements. A name that another transaction took in
  * the meantime is refused by the unique index, and the order gets another one.
  *
  * @param chance answers a number from 0 up to 1.
- * @throws when a shop order id exists already, or when a recipient's names are all taken; nothing of the page is placed then.
+ * @throws NoFreeName when a recipient's names are all taken, and SQLSTATE 23505 when a shop order id exists already; nothing of the page is placed then.
  */
 export async function placeOrders(
   trx: Transaction<Database>,
@@ -49,7 +54,7 @@ export async function placeOrders(
   let waiting = orders.filter((order) => !isImported(order));
   for (let round = 1; waiting.length > 0; round += 1) {
     if (round > ROUNDS_MAX)
-      throw new Error(
+      throw new NoFreeName(
         `${waiting.length} orders found no free depositor name in ${ROUNDS_MAX} rounds; place them again`,
       );
     const inserted = await insertOrders(trx, await named(trx, waiting, now, chance), now);
@@ -96,7 +101,7 @@ async function named(
   return orders.map((order, index) => {
     const issued = names[index];
     if (issued?.outcome !== 'issued') {
-      throw new Error(
+      throw new NoFreeName(
         `every depositor name of recipient "${order.recipientName}" is taken; order ${order.shopOrderId} gets none`,
       );
     }

@@ -8,6 +8,8 @@ import { accountFingerprint, whatIsWrongWith } from './payout-account.ts';
 
 export interface SellerToAdd {
   readonly sellerId: string;
+  /** The shop that sees it by the API. */
+  readonly shopId: string;
   readonly name: string;
   readonly feeRate: BasisPoints;
   readonly grouping?: 'page' | 'order';
@@ -23,7 +25,7 @@ export interface Approval {
 }
 
 const COLUMNS =
-  'seller_id text, name text, fee_bp integer, payout_grouping text, transfer_limit_won bigint, daily_limit_won bigint, bank_code text, number text, key_id text, masked text, fingerprint text, holder text';
+  'seller_id text, shop_id text, name text, fee_bp integer, payout_grouping text, transfer_limit_won bigint, daily_limit_won bigint, bank_code text, number text, key_id text, masked text, fingerprint text, holder text';
 
 /**
  * Adds sellers with payout accounts that count as approved: those of a user's own files and of the demo. Sellers that exist already are left as they
@@ -45,6 +47,7 @@ export async function addSellers(
     const encrypted = vault.encrypt('account-number', accountNumber);
     return {
       seller_id: seller.sellerId,
+      shop_id: seller.shopId,
       name: seller.name,
       fee_bp: seller.feeRate,
       payout_grouping: seller.grouping ?? 'page',
@@ -61,8 +64,8 @@ export async function addSellers(
   const { rows: counted } = await sql<{ sellers: number; accounts: number }>`
     with given as materialized (select * from ${recordset('s', COLUMNS, rows)}),
     added as (
-      insert into seller (seller_id, name, fee_bp, payout_grouping, transfer_limit_won, daily_limit_won, created_at)
-      select seller_id, name, fee_bp, payout_grouping, transfer_limit_won, daily_limit_won, ${now} from given
+      insert into seller (seller_id, shop_id, name, fee_bp, payout_grouping, transfer_limit_won, daily_limit_won, created_at)
+      select seller_id, shop_id, name, fee_bp, payout_grouping, transfer_limit_won, daily_limit_won, ${now} from given
       on conflict do nothing
       returning seller_id
     ), accounts as (

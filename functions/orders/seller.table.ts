@@ -3,6 +3,8 @@ import type { Generated, Insertable } from 'kysely';
 /** A shop's seller: its fee rate, how its payouts are grouped, and its limits. */
 export interface SellerTable {
   seller_id: string;
+  /** The shop that sees it by the API. */
+  shop_id: Generated<string>;
   name: string;
   /** Basis points. */
   fee_bp: number;

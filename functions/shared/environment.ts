@@ -57,9 +57,23 @@ const bank = {
   BANK_CALL_TIMEOUT_S: seconds(20),
 };
 
+/** The EventBridge bus that events are published on. Without it they stay in the database, where the API lists them. */
+const events = { EVENT_BUS_NAME: z.string().min(1).optional() };
+
+/** Where webhooks may go: `local` also takes http to 127.0.0.1, and is never deployed. */
+const webhookReach = { WEBHOOK_REACH: z.enum(['public', 'local']).default('public') };
+
+const webhookKeys = {
+  /** JSON `{current, keys: {<id>: base64 of 32 bytes or more}}`: signing keys are derived from it. */
+  WEBHOOK_KEYS_SECRET_ID: z.string().min(1),
+};
+
+const webhookLanes = { WEBHOOK_FAST_QUEUE_URL: z.url(), WEBHOOK_SLOW_QUEUE_URL: z.url() };
+
 const matcher = z.object({
   ...database,
   ...bank,
+  ...events,
   TRANSFER_QUEUE_URL: z.url(),
   /** Minutes between two scheduled cycles: a transfer that was dispatched longer ago than this and is not claimed is dispatched again. */
   CYCLE_MINUTES: seconds(5),
@@ -80,6 +94,7 @@ const matcher = z.object({
 const settlement = z.object({
   ...database,
   ...bank,
+  ...events,
   /** JSON `{wd_pass_phrase}`; the settlement function alone may read it. */
   BANK_PAYOUT_SECRET_ID: z.string().min(1),
   BANK_PROCESSING_MINUTES: seconds(BANK_TAKES.processingMinutes),
@@ -93,6 +108,19 @@ const owner = z.object({
   DATABASE_MASTER_SECRET_ID: z.string().min(1),
 });
 
+const api = z.object({
+  ...database,
+  ...webhookReach,
+  /** As `webhookKeys`; without it the API knows no webhooks. */
+  WEBHOOK_KEYS_SECRET_ID: z.string().min(1).optional(),
+  /** What buyers are told to pay into: a bank's code of three digits, the account's number and its holder. */
+  COLLECTION_BANK_CODE: z.string().regex(/^\d{3}$/),
+  COLLECTION_ACCOUNT_NUMBER: z.string().regex(/^\d{6,16}$/),
+  COLLECTION_ACCOUNT_HOLDER: z.string().min(1),
+  /** Requests that one API key may make in a minute. */
+  API_REQUESTS_PER_MINUTE: seconds(600),
+});
+
 const verification = z.object({
   ...database,
   /** The bucket, with object lock, in which each day's head of the ledger is kept where the database's owner cannot rewrite it. */
@@ -101,10 +129,31 @@ const verification = z.object({
   HEAD_FOLDER: z.string().min(1).optional(),
 });
 
-export const environments = { matcher, settlement, verification, migration: owner, rotation: owner } as const;
+/** In the VPC: what reads and writes deliveries, and queues attempts. */
+const webhookQueueing = z.object({ ...database, ...webhookLanes });
+
+/** Outside the VPC, without a database. */
+const webhookDelivery = z.object({
+  ...webhookReach,
+  ...webhookKeys,
+  WEBHOOK_RESULTS_QUEUE_URL: z.url(),
+  SECRET_TTL_S: seconds(300),
+});
+
+export const environments = {
+  matcher,
+  settlement,
+  verification,
+  api,
+  webhookQueueing,
+  webhookDelivery,
+  migration: owner,
+  rotation: owner,
+} as const;
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;
+export type ApiEnvironment = z.infer<typeof api>;
 export type OwnerEnvironment = z.infer<typeof owner>;
 export type BankEnvironment = Pick<SettlementEnvironment, keyof typeof bank>;
 export type DatabaseEnvironment = Pick<SettlementEnvironment, keyof typeof database>;

@@ -5,6 +5,8 @@ import type { Bank } from '../bank/bank.ts';
 import type { PayoutSecret } from '../bank/bank-secrets.ts';
 import type { PayoutAuthority } from '../bank/open-bank.ts';
 import type { Database } from '../database.ts';
+import type { EventBus } from '../events/event-bus.client.ts';
+import { publishAfterwards } from '../events/publish-afterwards.step.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Vault } from '../shared/encryption.ts';
 import type { FunctionLog } from '../shared/function-log.ts';
@@ -19,7 +21,9 @@ export interface SettlementParts {
   readonly db: Kysely<Database>;
   readonly openBank: (authority: PayoutAuthority) => Bank;
   readonly clock: Clock;
-  readonly log: Pick<FunctionLog, 'info'>;
+  readonly log: Pick<FunctionLog, 'info' | 'warn'>;
+  /** Where events are published behind a batch; nowhere without it. */
+  readonly bus?: EventBus | undefined;
   readonly payoutAccount: string;
   readonly databaseCluster: string | undefined;
   /** These are read at each invocation, so that a rotated secret works without a restart; the pass phrase right before each send. */
@@ -81,9 +85,11 @@ export function createSettlement(
       const outcome = await settle(context, transferId);
       log.info('transfer settled', { transferId: transferId.toString(), ...outcome });
     };
-    return await processPartialResponse(event, pay, processor, {
+    const response = await processPartialResponse(event, pay, processor, {
       skipGroupOnError: true,
       throwOnFullBatchFailure: false,
     });
+    await publishAfterwards(db, parts.bus, () => lambda.getRemainingTimeInMillis() > CLAIM_MS, log);
+    return response;
   };
 }

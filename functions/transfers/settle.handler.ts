@@ -3,6 +3,7 @@ import type { Context } from 'aws-lambda';
 import { bankCredentialsShape, bankPayoutShape } from '../bank/bank-secrets.ts';
 import { openBank } from '../bank/open-bank.ts';
 import type { Database } from '../database.ts';
+import { openEventBus } from '../events/event-bus.client.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { openVault } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
@@ -27,6 +28,7 @@ const secrets = createSecrets(env.SECRET_TTL_S);
 const settleBatch = createSettlement({
   db: openDatabase<Database>(env, secrets, 1, SILENT_MS_MAX),
   openBank: (authority) => openBank(env, secrets, clock, authority),
+  bus: openEventBus(env.EVENT_BUS_NAME),
   clock,
   log: logBy(logger),
   payoutAccount: env.PAYOUT_ACCOUNT,

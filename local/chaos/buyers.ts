@@ -66,6 +66,7 @@ export async function openShops({ bank, db, vault }: LocalSystem, clock: Clock):
   });
   const sellers = SELLER_LIST.map(({ sellerId, accountNumber, feeRate }) => ({
     sellerId,
+    shopId: SHOP,
     name: sellerId,
     feeRate,
     account: { bankCode: BANK_CODE, accountNumber, holder: sellerId },

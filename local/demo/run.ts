@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MatchResult } from '../../functions/cycle/match.handler.ts';
-import { placeOrders, type OrderToPlace } from '../../functions/orders/order.repository.ts';
+import type { Acting, PersonId, Reason } from '../../functions/people/person.ts';
+import type { ShopId } from '../../functions/shops/api-key.ts';
+import { createApiKey, endApiKey } from '../../functions/shops/api-keys.step.ts';
+import { listApiKeys } from '../../functions/shops/shop.repository.ts';
 import { addSellers } from '../../functions/orders/seller.repository.ts';
 import { systemClock } from '../../functions/shared/clock.ts';
 import { formatWon, won, type BasisPoints } from '../../functions/shared/money.ts';
@@ -20,9 +23,16 @@ import {
 import { transferTotals, type TransferTotals } from '../totals.ts';
 import { whileRestarting } from '../while-restarting.ts';
 import { payBill } from './buyers.ts';
+import { createShopClient, type NewOrder, type PlacedOrder, type ShopClient } from './shop-client.ts';
 
-const SHOP = 'demo';
-const ORDER_LIFE_MS = 30 * 60_000;
+const SHOP = 'demo' as ShopId;
+const ORDER_LIFE_MINUTES = 30;
+
+/** Marks the keys that a run made for itself. */
+const KEY_LABEL = 'npm start';
+
+/** How the demo's own orders begin. */
+const DEMO_ORDER = 'demo-';
 
 const SELLERS = [
   { sellerId: 'haneul-flowers', name: '하늘꽃집', accountNumber: '110200300401', feeRate: 250 },
@@ -49,7 +59,11 @@ export interface DemoOptions {
   readonly folder: string;
   /** Seconds between cycles: five minutes on AWS, less here so that there is something to see. */
   readonly cycleSeconds: number;
+  /** Where the API listens; a free port unless given. */
+  readonly apiPort?: number;
   readonly cycles?: number;
+  /** A receiver of the demo shop's webhooks. */
+  readonly webhook?: string;
   readonly faults?: Faults;
   readonly say: (line: string) => void;
   readonly onLog: (line: LogLine) => void;
@@ -79,22 +93,27 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
       clock: systemClock,
       payoutAccount: COLLECTION_ACCOUNT,
       ...(options.faults === undefined ? {} : { faults: options.faults }),
+      ...(options.apiPort === undefined ? {} : { apiPort: options.apiPort }),
       cycleMinutes: 5,
       settlementConcurrency: 2,
       polling: 'long',
       durable: true,
+      webhooks: options.webhook !== undefined,
       onLog: options.onLog,
     });
     options.onSystem?.(system);
-    await openShops(system);
-    return await trade(system, options);
+    const key = await openShops(system);
+    const shop = createShopClient(system.gateway.url, key);
+    if (options.webhook !== undefined) options.say(await addWebhook(shop, options.webhook));
+    return await trade(system, shop, options);
   } finally {
     await system?.stop();
     locked.lock.release();
   }
 }
 
-async function openShops(system: LocalSystem): Promise<void> {
+/** Opens the bank account and the demo shop. Answers an API key of the shop; keys of earlier runs are revoked. */
+async function openShops(system: LocalSystem): Promise<string> {
   system.bank.openAccount({
     fintechUseNum: COLLECTION_ACCOUNT,
     bankCode: '004',
@@ -105,6 +124,7 @@ async function openShops(system: LocalSystem): Promise<void> {
   await system.db.transaction().execute(async (trx) => {
     const sellers = SELLERS.map(({ sellerId, name, accountNumber, feeRate }) => ({
       sellerId,
+      shopId: SHOP,
       name,
       feeRate: feeRate as BasisPoints,
       account: { bankCode: '088', accountNumber, holder: name },
@@ -117,9 +137,23 @@ async function openShops(system: LocalSystem): Promise<void> {
       systemClock.now(),
     );
   });
+  const acting: Acting = {
+    by: 'npm-start' as PersonId,
+    reason: 'the demo shop uses the API as any shop does' as Reason,
+    at: systemClock.now(),
+  };
+  for (const old of await listApiKeys(system.db, SHOP))
+    if (old.label === KEY_LABEL && old.revoked_at === null) await endApiKey(system.db, acting, old.key_id);
+  const created = await createApiKey(system.db, acting, {
+    shopId: SHOP,
+    label: KEY_LABEL,
+    newShop: { name: '데모 상점', feeBp: 300, orderLifeMinutes: ORDER_LIFE_MINUTES },
+  });
+  if (created.outcome === 'refused') throw new Error(created.message);
+  return created.result.key;
 }
 
-async function trade(system: LocalSystem, options: DemoOptions): Promise<DemoOutcome> {
+async function trade(system: LocalSystem, shop: ShopClient, options: DemoOptions): Promise<DemoOutcome> {
   const { say, signal, cycleSeconds } = options;
   say(
     `A cycle every ${cycleSeconds} s here (every five minutes on AWS). Data in ${options.folder}. Ctrl-C ends.`,
@@ -150,8 +184,9 @@ async function trade(system: LocalSystem, options: DemoOptions): Promise<DemoOut
         say(`this cycle's figures could not be read: ${String(error)}`),
       ),
   });
+  say(howToPlaceAnOrder(shop));
   const checks = checkEachDay(system, say, ended.signal);
-  await shopsAndBuyers(system, options, ended.signal);
+  await Promise.all([sell(shop, options, ended.signal), buy(system, shop, options, ended.signal)]);
   await Promise.all([schedule.stop(), checks]);
   await system.mapping.idle();
   const orders = await system.db
@@ -182,49 +217,104 @@ async function checkEachDay(
   }
 }
 
-/** Places an order every second or so; its buyer pays a moment later, one way or another. */
-async function shopsAndBuyers(system: LocalSystem, options: DemoOptions, ended: AbortSignal): Promise<void> {
+/** Places an order every second or so, as a shop does: by the API. */
+async function sell(shop: ShopClient, { say }: DemoOptions, ended: AbortSignal): Promise<void> {
   for (let n = 1; !ended.aborted; n += 1) {
+    const order = newOrder(n);
     try {
-      const order = newOrder(n);
-      const [placed] = await system.db
-        .transaction()
-        .execute(async (trx) => await placeOrders(trx, [order], systemClock.now(), Math.random));
-      if (placed !== undefined) {
-        if (n === 1) explain(order, placed.depositorName, options.say);
-        const bill = {
-          depositorName: placed.depositorName,
-          recipientName: order.recipientName,
-          amount: order.amount,
-        };
-        for (const payment of payBill(bill, Math.random))
-          system.bank.deposit({ account: COLLECTION_ACCOUNT, ...payment });
-      }
+      const placed = await shop.place(order);
+      if (n === 1) explain(order, placed, say);
     } catch (error) {
-      options.say(
-        `an order could not be placed: ${error instanceof Error ? error.message : String(error)}; the shop goes on`,
-      );
+      if (!isOver(ended)) say(`an order could not be placed: ${String(error)}; the shop goes on`);
     }
     await delay(700, undefined, { signal: ended }).catch(() => undefined);
   }
 }
 
-function newOrder(n: number): OrderToPlace {
-  const now = systemClock.now();
+function explain(order: NewOrder, placed: PlacedOrder, say: (line: string) => void): void {
+  say(
+    `Demo shops place orders, demo buyers pay. The first: ${order.recipient_name} owes ${order.seller_id} ${formatWon(placed.amount)} won and is told to type 입금자명 ${placed.depositorName}.`,
+  );
+}
+
+/** Asked anew, since it changes while one waits. */
+function isOver(ended: AbortSignal): boolean {
+  return ended.aborted;
+}
+
+/** Pays every order that was placed since the start, whoever placed it, once, one way or another. */
+async function buy(
+  system: LocalSystem,
+  shop: ShopClient,
+  { say }: DemoOptions,
+  ended: AbortSignal,
+): Promise<void> {
+  const since = systemClock.now();
+  const seen = new Set<string>();
+  while (!ended.aborted) {
+    const awaiting = await shop.listAwaiting().catch((error: unknown) => {
+      if (!isOver(ended)) say(`buyers could not look at their orders: ${String(error)}; they look again`);
+      return [];
+    });
+    for (const order of awaiting.filter((one) => one.opensAt >= since && !seen.has(one.shopOrderId))) {
+      seen.add(order.shopOrderId);
+      pay(system, order);
+    }
+    await delay(500, undefined, { signal: ended }).catch(() => undefined);
+  }
+}
+
+/** A buyer of the demo pays in one of the ways of people; who placed an order by hand is paid as told, so as to see it settled. */
+function pay(system: LocalSystem, order: PlacedOrder): void {
+  const isDemo = order.shopOrderId.startsWith(DEMO_ORDER);
+  const bill = {
+    depositorName: order.depositorName,
+    recipientName: order.recipientName,
+    amount: order.amount,
+  };
+  const payments = isDemo ? payBill(bill, Math.random) : [{ text: bill.depositorName, amount: bill.amount }];
+  for (const payment of payments) system.bank.deposit({ account: COLLECTION_ACCOUNT, ...payment });
+}
+
+function newOrder(n: number): NewOrder {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
   return {
-    shopId: SHOP,
-    shopOrderId: `${now.getTime().toString(36)}-${n}`,
-    sellerId: pick(SELLERS).sellerId,
-    recipientName: pick(NAMES),
-    amount: won(BigInt(5 + Math.floor(Math.random() * 195)) * 1000n),
-    opensAt: now,
-    expiresAt: new Date(now.getTime() + ORDER_LIFE_MS),
+    shop_order_id: `${DEMO_ORDER}${Date.now().toString(36)}-${n}`,
+    seller_id: pick(SELLERS).sellerId,
+    recipient_name: pick(NAMES),
+    amount: (5 + Math.floor(Math.random() * 195)) * 1000,
   };
 }
 
-function explain(order: OrderToPlace, depositorName: string, say: (line: string) => void): void {
-  say(
-    `Demo shops place orders, demo buyers pay. The first: ${order.recipientName} owes ${order.sellerId} ${formatWon(order.amount)} won and is told to type 입금자명 ${depositorName}.`,
-  );
+/** Adds a webhook of the demo shop, anew where an earlier run added it, and tells how to verify what it sends. */
+async function addWebhook({ url, key }: ShopClient, receiver: string): Promise<string> {
+  const call = async (method: string, path: string, body?: object): Promise<Response> =>
+    await fetch(`${url}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const known = (await (await call('GET', '/v1/webhooks')).json()) as { webhooks: { webhook_id: string }[] };
+  for (const { webhook_id } of known.webhooks) await call('DELETE', `/v1/webhooks/${webhook_id}`);
+  const answer = await call('POST', '/v1/webhooks', { url: receiver });
+  const text = await answer.text();
+  if (answer.status !== 201) throw new Error(`the webhook ${receiver} was not added: ${text}`);
+  const { signing_key } = JSON.parse(text) as { signing_key: string };
+  return `Events are posted to ${receiver}. They verify by Standard Webhooks (npm standardwebhooks) with the key ${signing_key}`;
+}
+
+/** What to type to place an order by hand. */
+function howToPlaceAnOrder({ url, key }: ShopClient): string {
+  const order = {
+    shop_order_id: 'mine-1',
+    seller_id: SELLERS[0].sellerId,
+    recipient_name: '김민수',
+    amount: 32_000,
+  };
+  return [
+    `The API for shops: ${url}/v1 (to read: ${url}/docs). Place an order of your own, and a buyer pays it:`,
+    `  curl -s ${url}/v1/orders -H 'authorization: Bearer ${key}' -H 'content-type: application/json' -d '${JSON.stringify(order)}'`,
+    `and look at it again after the next cycle:`,
+    `  curl -s ${url}/v1/orders/mine-1 -H 'authorization: Bearer ${key}'`,
+  ].join('\n');
 }

@@ -228,7 +228,13 @@ async function load(system: LocalSystem, files: Files, clock: SteppedClock): Pro
 
 function toSeller(seller: SellerRow): SellerToAdd {
   const { sellerId, name, feeRate, bankCode, accountNumber, accountHolder } = seller;
-  return { sellerId, name, feeRate, account: { bankCode, accountNumber, holder: accountHolder } };
+  return {
+    sellerId,
+    shopId: SHOP,
+    name,
+    feeRate,
+    account: { bankCode, accountNumber, holder: accountHolder },
+  };
 }
 
 /** Without a sellers file each seller of the orders gets a demo payout account. */
@@ -236,6 +242,7 @@ function demoSellers(orders: readonly OrderRow[]): SellerToAdd[] {
   const ids = [...new Set(orders.map((order) => order.sellerId))];
   return ids.map((sellerId, index) => ({
     sellerId,
+    shopId: SHOP,
     name: sellerId,
     feeRate: DEMO_FEE,
     account: {

@@ -191,6 +191,7 @@ function createSettlementIn(parts: FunctionParts, name: string) {
         log.info(message, detail);
         checkRefused(state, sandbox, detail);
       },
+      warn: (message, detail) => log.warn(message, detail),
     },
     payoutAccount: accounts.payout,
     databaseCluster: undefined,

@@ -239,6 +239,7 @@ class World {
     await this.#owner.transaction().execute(async (trx) => {
       const sellers = this.#sellers.map(({ sellerId, bankCode, holder, accountNumber }) => ({
         sellerId,
+        shopId: 'simulated',
         name: holder,
         feeRate: random.pick([0, 150, 330]) as BasisPoints,
         grouping: random.chance(0.9) ? ('order' as const) : ('page' as const),

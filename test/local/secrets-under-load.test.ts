@@ -336,7 +336,7 @@ function openShops(system: LocalSystem): Shops {
         await addSellers(
           trx,
           vault,
-          [{ sellerId, name: sellerId, feeRate: 0 as BasisPoints, account }],
+          [{ sellerId, shopId: 'under-load', name: sellerId, feeRate: 0 as BasisPoints, account }],
           { requestedBy: 'kim', approvedBy: 'lee' },
           systemClock.now(),
         );

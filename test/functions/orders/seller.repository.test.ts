@@ -20,6 +20,7 @@ describe('adding sellers', () => {
         [
           {
             sellerId,
+            shopId: 'flowers',
             name: sellerId,
             feeRate: 100 as BasisPoints,
             account: { bankCode: '088', accountNumber, holder: '홍길동' },

@@ -1,0 +1,120 @@
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+
+/** One thing that is wrong with a request: where, with which value, and what would be right. */
+export interface FieldError {
+  /** `body.amount`, `query.limit`, `path.shop_order_id`. */
+  readonly field: string;
+  /** The value as it came, shortened; absent where it is missing. */
+  readonly value?: string;
+  readonly remedy: string;
+}
+
+/** Why a request is not done (RFC 9457, `application/problem+json`). */
+export interface Problem {
+  readonly status: ContentfulStatusCode;
+  /** For programs: it does not change with the words. */
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly errors?: readonly FieldError[];
+}
+
+/** Every code, with its title. */
+export const PROBLEMS = {
+  bad_request: 'The request cannot be read',
+  invalid: 'The request does not fit the schema',
+  unauthorised: 'No valid API key',
+  not_found: 'There is nothing under this name',
+  differs: 'The same id was used for another request',
+  order_not_cancellable: 'The order cannot be cancelled any more',
+  no_free_name: 'Every depositor name of this recipient is taken',
+  webhook_exists: 'The shop has a webhook to this address',
+  not_parked: 'The delivery is not parked',
+  too_large: 'The request is too large',
+  unsupported_media_type: 'The body is not JSON',
+  method_not_allowed: 'This path does not know the method',
+  too_many_requests: 'Too many requests in this minute',
+  unavailable: 'The service cannot answer right now',
+  internal: 'Something broke here',
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+export const problemSchema = z
+  .strictObject({
+    type: z.string().openapi({ example: 'urn:smart-transfer:problem:invalid' }),
+    title: z.string().openapi({ example: PROBLEMS.invalid }),
+    status: z.int().openapi({ example: 400 }),
+    code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]).openapi({ example: 'invalid' }),
+    detail: z.string().openapi({ example: '1 field does not fit: body.amount' }),
+    errors: z
+      .array(
+        z.strictObject({
+          field: z.string().openapi({ example: 'body.amount' }),
+          value: z.string().optional().openapi({ example: '12.5' }),
+          remedy: z.string().openapi({ example: 'write whole won from 1 to 999999999999, as a number' }),
+        }),
+      )
+      .optional(),
+  })
+  .openapi('Problem', { description: 'Why a request was not done (RFC 9457).' });
+
+/** Answers a problem. */
+export function answerProblem(
+  c: Pick<Context, 'body'>,
+  { status, code, detail, errors }: Problem,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const body = {
+    type: `urn:smart-transfer:problem:${code}`,
+    title: PROBLEMS[code],
+    status,
+    code,
+    detail,
+    ...(errors === undefined || errors.length === 0 ? {} : { errors }),
+  };
+  return c.body(JSON.stringify(body), status, { 'content-type': 'application/problem+json', ...headers });
+}
+
+/** How much of a value is quoted back, characters. */
+const QUOTED_MAX = 80;
+
+/** What a schema found wrong, field by field: `part` says where the fields stand. */
+export function fieldErrors(
+  part: 'body' | 'query' | 'path',
+  input: unknown,
+  error: z.ZodError,
+): FieldError[] {
+  return error.issues.flatMap((issue): FieldError[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        field: [part, ...issue.path.map(String), key].join('.'),
+        remedy: 'this field is not known here; leave it out',
+      }));
+    }
+    const value = quote(valueAt(input, issue.path));
+    return [
+      {
+        field: [part, ...issue.path.map(String)].join('.'),
+        ...(value === undefined ? {} : { value }),
+        remedy: issue.message,
+      },
+    ];
+  });
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+function quote(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}…` : text;
+}

@@ -1,0 +1,42 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
+import type { Database } from '../database.ts';
+import { clockFromEnvironment } from '../shared/clock.ts';
+import { readEnvironment } from '../shared/environment.ts';
+import { openDatabase } from '../shared/postgres.ts';
+import { createSecrets } from '../shared/secrets.ts';
+import { queueDue } from './queue-due.step.ts';
+import { createWebhookLanes } from './webhook-queues.client.ts';
+import { insertDeliveries } from './webhook.repository.ts';
+
+const env = readEnvironment('webhookQueueing', process.env);
+const clock = clockFromEnvironment(process.env);
+const logger = new Logger({ serviceName: 'webhook-fan-out' });
+const parts = {
+  db: openDatabase<Database>(env, createSecrets(env.SECRET_TTL_S), 1),
+  lanes: createWebhookLanes(new SQSClient({}), {
+    fast: env.WEBHOOK_FAST_QUEUE_URL,
+    slow: env.WEBHOOK_SLOW_QUEUE_URL,
+  }),
+};
+
+/** An event of the bus, or the minute's sweep. */
+const eventSchema = z.union([
+  z.object({ sweep: z.literal(true) }),
+  z.object({ detail: z.object({ id: z.uuid() }) }),
+]);
+
+/**
+ * Makes the deliveries of an event and queues them; the sweep queues what is due or was lost.
+ *
+ * Returning means that the deliveries are in the database, whatever the queue took. Throwing means that the event is to come again: each delivery is made once.
+ */
+export async function handler(input: unknown): Promise<{ queued: number; notTaken: number }> {
+  const event = eventSchema.parse(input);
+  const now = clock.now();
+  const endpointIds = 'sweep' in event ? undefined : await insertDeliveries(parts.db, event.detail.id, now);
+  const queued = await queueDue(parts, now, endpointIds);
+  if (queued.notTaken > 0) logger.warn('the queue did not take every webhook; the sweep tries again', queued);
+  return queued;
+}
