@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { HeldAnswers } from '../bank-simulator/bank-simulator.ts';
 import type { MatchResult } from '../../functions/cycle/match.handler.ts';
-import { moment, transfersIn, type World } from './world.ts';
+import { moment, type World } from './world.ts';
 
 /** Orders enough that nearly every seller has one, and that one cycle's payouts fill more than two batches. */
 const ORDERS = 60;
@@ -65,13 +65,42 @@ export interface StandingCycle {
 
 /** @param stepMs none while claims are in flight, for the clock runs for them, too. */
 export async function cycleBeforeDispatch(world: World, stepMs?: number): Promise<StandingCycle> {
-  const lock = await lockTable(world, 'payout_stop', 'access exclusive');
-  const ended = world.cycle(stepMs);
-  await moment('a cycle has planned payouts and not dispatched them', async () => {
-    const blocked = await lock.blocks('matcher');
-    return blocked && (await transfersIn(world, 'planned')).length > 0;
-  });
-  return { lock, ended };
+  const lock = await standAtDispatch(world);
+  try {
+    const ended = world.cycle(stepMs);
+    await moment('a cycle has planned payouts and not dispatched them', () => lock.blocks('matcher'));
+    return { lock, ended };
+  } catch (error) {
+    // Whoever waits for the lock could not be stopped while it stands.
+    await lock.letGo();
+    throw error;
+  }
+}
+
+/** Names the lock that dispatching waits for. */
+const AT_DISPATCH = 4711;
+
+/** Lets nobody dispatch what is planned until it is let go: the statement that would do so waits. */
+async function standAtDispatch({ admin }: World): Promise<StandingLock> {
+  await admin.query(`
+    create or replace function stand_at_dispatch() returns trigger language plpgsql as $$
+    begin perform pg_advisory_xact_lock_shared(${AT_DISPATCH}); return new; end $$;
+    create or replace trigger stand_at_dispatch before update of state on transfer for each row
+    when (old.state = 'planned' and new.state = 'queued') execute function stand_at_dispatch()`);
+  const session = await admin.connect();
+  session.on('error', () => undefined);
+  await session.query(`begin; select pg_advisory_xact_lock(${AT_DISPATCH})`);
+  return {
+    async blocks(functionName) {
+      const { rowCount } = await admin.query(
+        `select from pg_locks l join pg_stat_activity a using (pid)
+         where not l.granted and l.locktype = 'advisory' and l.objid = ${AT_DISPATCH} and a.application_name = $1`,
+        [functionName],
+      );
+      return rowCount !== null && rowCount > 0;
+    },
+    letGo: () => endSession(session),
+  };
 }
 
 /** Orders that a cycle finds which follows the payouts so closely that it reads their seconds of the statement no more, ms. */
