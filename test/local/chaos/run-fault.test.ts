@@ -1,9 +1,29 @@
 import assert from 'node:assert/strict';
+import type { Fault } from '../../../local/chaos/fault.ts';
 import { FAULTS } from '../../../local/chaos/faults.ts';
+import { ordersComeIn } from '../../../local/chaos/moments.ts';
 import { isSound, notTried, runFault } from '../../../local/chaos/run-fault.ts';
 
 /** Two that need no waiting: one in each function. `npm run chaos` tries them all. */
 const SHORT = ['kill_settlement_in_flight', 'kill_matcher_before_send'];
+
+/** A system that does what must not be: a payout that was paid is planned once more, behind everybody's back. */
+const harmful: Fault = {
+  name: 'harmful',
+  what: 'a payout that was paid is planned a second time',
+  recoversWithinS: 60,
+  async strike(world, struck) {
+    await ordersComeIn(world);
+    await struck();
+    await world.admin.query(
+      `insert into transfer (kind, seller_id, amount, fee, payout_account_id, bank_code, account_number_ciphertext,
+         account_number_key_id, account_number_masked, account_holder, queue_group, state, planned_at)
+       select kind, seller_id, amount, fee, payout_account_id, bank_code, account_number_ciphertext,
+         account_number_key_id, account_number_masked, account_holder, queue_group, 'planned', planned_at
+       from transfer where state = 'succeeded' order by transfer_id limit 1`,
+    );
+  },
+};
 
 describe('chaos', function () {
   this.timeout(240_000);
@@ -23,6 +43,19 @@ describe('chaos', function () {
       assert.equal(report.paid_twice, 0);
       assert.ok(report.recovery_s !== null && report.payouts > 40, JSON.stringify(report));
     });
+
+  it('is not sound when a payout is made that nobody is owed: it is counted, and the comparison of the books halts the next ones', async () => {
+    const report = await runFault(harmful, { signal: ending.signal });
+    assert.equal(isSound(report), false);
+    assert.ok(
+      report.problems.some((problem) => problem.includes('payouts are stopped: halt_drift')),
+      JSON.stringify(report),
+    );
+    assert.ok(
+      report.paid_twice > 0 || report.problems.some((problem) => problem.includes('too much')),
+      JSON.stringify(report),
+    );
+  });
 
   it('is not sound when a fault could not be tried to its end', () => {
     const report = notTried(FAULTS[0]!, new Error('no moment'));
