@@ -4,6 +4,7 @@ import { sql, type Kysely } from 'kysely';
 import { openMessage } from '../../../functions/bank/bank-message.repository.ts';
 import type { Database } from '../../../functions/database.ts';
 import { createVault, type DataKeys, type Vault } from '../../../functions/shared/encryption.ts';
+import { holdUnsendable } from '../../../functions/transfers/claim.repository.ts';
 import { claim, LEASE_MS, type ClaimOutcome } from '../../../functions/transfers/claim.step.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { handBackUnsent } from '../../../functions/transfers/outcome.repository.ts';
@@ -30,6 +31,7 @@ import {
   type PayoutWorld,
 } from '../../support/payout-world.ts';
 import { race, RACERS, tally } from '../../support/racers.ts';
+import { unknownOne } from '../../support/unknown-transfer.ts';
 import { until } from '../../support/until.ts';
 
 const OLD_KEY = randomBytes(32).toString('base64');
@@ -427,5 +429,20 @@ describe('claiming a transfer', () => {
       references.map((row) => row.reference),
       ['ST000000001', 'ST010000001'],
     );
+  });
+});
+
+describe('holding a transfer of which no message can be built', () => {
+  let world: PayoutWorld;
+  beforeEach(async () => {
+    world = await openPayoutWorld();
+  });
+  afterEach(() => world.close());
+
+  it('leaves one alone that another worker has sent meanwhile: it is in doubt, and must not look as if it was not', async () => {
+    const transferId = await unknownOne(world, 5000n);
+    const held = await world.db.transaction().execute(async (trx) => await holdUnsendable(trx, transferId));
+    assert.equal(held, false);
+    assert.equal(await stateOf(world, transferId), 'unknown');
   });
 });
