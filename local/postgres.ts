@@ -131,7 +131,7 @@ async function launchPostmaster(args: PostmasterArgs): Promise<ChildProcess> {
 }
 
 function postmasterFlags({ folder, binaries, port, settings }: PostmasterArgs): string[] {
-  const all = { ...settings, port, listen_addresses: HOST, unix_socket_directories: '' };
+  const all = { unix_socket_directories: '', ...settings, port, listen_addresses: HOST };
   const flags = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   return ['-D', dataFolderArgument(folder, binaries), ...flags];
 }
