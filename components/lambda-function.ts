@@ -93,10 +93,12 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
   readonly alias: aws.lambda.Alias | undefined;
   readonly role: aws.iam.Role;
   readonly logGroup: aws.cloudwatch.LogGroup;
+  readonly #name: string;
 
   constructor(name: string, args: LambdaFunctionArgs<Kind>, opts?: pulumi.ComponentResourceOptions) {
     super('smart-transfer:components:LambdaFunction', name, {}, opts);
     const parent = { parent: this };
+    this.#name = name;
     this.logGroup = this.#createLogGroup(name, args);
     this.role = createRole(name, parent);
     const policy = this.#createPolicy(name, args);
@@ -110,7 +112,7 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
   /** The alias's ARN, which is what schedules, mappings and rules name. */
   get liveArn(): pulumi.Output<string> {
     if (this.alias === undefined)
-      throw new Error(`${this.function.urn.toString()} has no alias: call its version`);
+      throw new Error(`the function ${this.#name} has no alias: call its version`);
     return this.alias.arn;
   }
 
