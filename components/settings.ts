@@ -51,7 +51,14 @@ const network = z
       "AWS services that are reached inside the VPC, each at an hourly price a zone. SQS is not among them: its endpoint would take over the queue's name for the whole VPC.",
     ),
   })
-  .superRefine(({ egress, natStrategy }, context) => {
+  .superRefine(({ egress, natStrategy, interfaceEndpoints }, context) => {
+    if (egress === 'none' && interfaceEndpoints.length > 0)
+      context.addIssue({
+        code: 'custom',
+        path: ['interfaceEndpoints'],
+        message:
+          'are of no use with egress `none`: AWS is then called at its dual-stack names, which they do not serve',
+      });
     if (egress === 'nat' && natStrategy === undefined)
       context.addIssue({
         code: 'custom',
