@@ -4,6 +4,7 @@ import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { readEnvironment } from '../shared/environment.ts';
+import { createMetricsLog } from '../shared/metrics.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { recordAttempt } from './record.step.ts';
@@ -20,6 +21,7 @@ const parts = {
     fast: env.WEBHOOK_FAST_QUEUE_URL,
     slow: env.WEBHOOK_SLOW_QUEUE_URL,
   }),
+  writeMetrics: createMetricsLog('webhook-record'),
 };
 
 /** Records what became of attempts. A result that is among the failures comes again, and is recorded once. */

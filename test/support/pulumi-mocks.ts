@@ -183,3 +183,8 @@ function callbackOf(token: string): (request: Uint8Array) => Promise<ResourceHoo
 export function valueOf<T>(value: Output<T>): Promise<T> {
   return new Promise((resolve) => void value.apply((known) => resolve(known)));
 }
+
+/** Waits until everything that the program makes is registered, also what waits for outputs of something else. */
+export async function allRegistered(): Promise<void> {
+  await runtime.disconnect();
+}
