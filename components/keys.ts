@@ -43,7 +43,11 @@ export const KEY_USES = {
         principal: 'events.amazonaws.com',
         actions: [...DATA_KEY, 'kms:DescribeKey'],
         condition: 'aws:SourceArn',
-        resources: ['events:REGION:ACCOUNT:event-bus/PREFIX*', 'events:REGION:ACCOUNT:rule/PREFIX*'],
+        resources: [
+          'events:REGION:ACCOUNT:event-bus/PREFIX*',
+          'events:REGION:ACCOUNT:rule/PREFIX*',
+          'events:REGION:ACCOUNT:archive/PREFIX*',
+        ],
       },
       {
         principal: 'cloudwatch.amazonaws.com',
@@ -75,14 +79,14 @@ export const KEY_USES = {
         ],
         condition: 'kms:EncryptionContext:aws:logs:arn',
         resources: [
-          'logs:REGION:ACCOUNT:log-group:/smart-transfer/*',
-          'logs:REGION:ACCOUNT:log-group:/aws/rds/cluster/PREFIX*',
+          'logs:REGION:ACCOUNT:log-group:/PREFIX/*',
+          'logs:REGION:ACCOUNT:log-group:/aws/rds/cluster/PREFIX/*',
+          'logs:REGION:ACCOUNT:log-group:/aws/vendedlogs/PREFIX/*',
         ],
       },
     ],
   },
   functions: { what: "functions' variables", via: ['lambda'], services: [] },
-  heads: { what: "the archive of the ledger's heads", via: ['s3'], services: [] },
 } as const satisfies Readonly<Record<string, KeyUse>>;
 
 export type KeyPurpose = keyof typeof KEY_USES;
@@ -135,7 +139,6 @@ export class Keys extends pulumi.ComponentResource {
       messages: create('messages'),
       logs: create('logs'),
       functions: create('functions'),
-      heads: create('heads'),
     };
     this.registerOutputs();
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { FunctionKind, Variables } from '../functions/shared/environment.ts';
+import type { InvokedFunction } from './event-bus.ts';
 import { bundleFunction } from './function-bundle.ts';
 
 /** Where a function runs that reaches the database. */
@@ -50,14 +51,13 @@ export interface LambdaFunctionArgs<Kind extends FunctionKind> {
   readonly onFailure: FailureDestination | 'caller';
   /** Without it the function shares the account's concurrency. */
   readonly reservedConcurrency?: number;
-  /** Begins the name of the log group, such as `/smart-transfer/dev`: the key's policy names it. */
-  readonly logPrefix: string;
+  /** The stack's, such as `smart-transfer-dev`: the log group's name and the metrics' namespace begin with it, and the log's key is for such names alone. */
+  readonly namePrefix: string;
   readonly logRetentionDays: number;
   /** The ARN of the key that encrypts the log. */
   readonly logKey: pulumi.Input<string>;
   /** The ARN of the key that encrypts the variables at rest. */
   readonly environmentKey: pulumi.Input<string>;
-  readonly metricsNamespace: string;
   /** `none` publishes versions and makes no alias: whoever calls names the version. */
   readonly rollout: FunctionRollout | 'none';
 }
@@ -116,16 +116,16 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
     return this.alias.arn;
   }
 
-  /** What a caller of the alias must be allowed to do. */
-  invokeStatement(): aws.iam.PolicyStatement {
-    return { Effect: 'Allow', Action: ['lambda:InvokeFunction'], Resource: [this.liveArn] };
+  /** The function as whoever calls it names it: by its alias. */
+  get invoked(): InvokedFunction {
+    return { functionName: this.function.name, aliasName: LIVE, aliasArn: this.liveArn };
   }
 
   #createLogGroup(name: string, args: LambdaFunctionArgs<Kind>): aws.cloudwatch.LogGroup {
     return new aws.cloudwatch.LogGroup(
       name,
       {
-        name: `${args.logPrefix}/${name}`,
+        name: `/${args.namePrefix}/${name}`,
         retentionInDays: args.logRetentionDays,
         kmsKeyId: args.logKey,
       },
@@ -298,7 +298,7 @@ function variablesOf<Kind extends FunctionKind>(
     ...(ipv6 ? dualStackVariables() : {}),
     NODE_OPTIONS: ['--enable-source-maps', ...(ipv6 ? ['--dns-result-order=ipv6first'] : [])].join(' '),
     POWERTOOLS_LOG_LEVEL: 'INFO',
-    POWERTOOLS_METRICS_NAMESPACE: args.metricsNamespace,
+    POWERTOOLS_METRICS_NAMESPACE: args.namePrefix,
   };
 }
 

@@ -67,6 +67,52 @@ export class RuntimeSecrets extends pulumi.ComponentResource {
   }
 
   /**
+   * What acts as the login that owns the schema needs: that login's secret, and to write the application's. The migration writes it once; a rotation also
+   * moves its versions.
+   */
+  ownerStatements(
+    masterSecretArn: pulumi.Input<string>,
+    who: 'migration' | 'rotation',
+  ): aws.iam.PolicyStatement[] {
+    const rotation = ['secretsmanager:DescribeSecret', 'secretsmanager:UpdateSecretVersionStage'];
+    return [
+      ...readSecretStatements([masterSecretArn, this.arn('database')], this.#keyArn),
+      {
+        Sid: 'WriteLogin',
+        Effect: 'Allow',
+        Action: ['secretsmanager:PutSecretValue', ...(who === 'rotation' ? rotation : [])],
+        Resource: [this.arn('database')],
+      },
+      { Sid: 'EncryptLogin', Effect: 'Allow', Action: ['kms:GenerateDataKey'], Resource: [this.#keyArn] },
+    ];
+  }
+
+  /** Refuses a secret's value to everybody but one role, whatever else IAM lets them do. */
+  refuseAllBut(secret: SecretName, roleArn: pulumi.Input<string>): void {
+    new aws.secretsmanager.SecretPolicy(
+      secret,
+      {
+        secretArn: this.arn(secret),
+        blockPublicPolicy: true,
+        policy: pulumi.jsonStringify({
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Sid: 'OneReader',
+              Effect: 'Deny',
+              Principal: '*',
+              Action: ['secretsmanager:GetSecretValue'],
+              Resource: '*',
+              Condition: { ArnNotEquals: { 'aws:PrincipalArn': roleArn } },
+            },
+          ],
+        }),
+      },
+      { parent: this },
+    );
+  }
+
+  /**
    * The secrets that a person has yet to fill, each with the command that does it. It looks for versions, and reads no value.
    *
    * In the preview that makes the secrets nothing is known of them yet.

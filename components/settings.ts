@@ -211,10 +211,15 @@ const retention = z.strictObject({
     "How long logs are kept: one of CloudWatch's periods.",
   ),
   eventDays: key(wholeNumber(1, 3650), 30, "How long the bus's archive keeps events, to be replayed."),
+  headsLocked: key(
+    z.enum(['COMPLIANCE', 'GOVERNANCE']),
+    'COMPLIANCE',
+    "Whether nobody can delete a day's head of the ledger before its time, the account's owner included, or who has a right of its own can (for a stack that is taken down again).",
+  ),
   headDays: key(
     wholeNumber(1, 3650),
     1827,
-    "How long nobody, the account's owner included, can delete a day's head of the ledger. It cannot be shortened for heads that are written.",
+    'How long heads are locked. It cannot be shortened for those that are written.',
   ),
   secretDays: key(
     z.union([z.literal(0), wholeNumber(7, 30)]),
@@ -260,15 +265,15 @@ const api = z.strictObject({
           'arn:aws:acm:ap-northeast-2:123456789012:certificate/…',
           'A certificate for it, in the same region.',
         ),
-        hostedZoneId: key(
-          z.string().regex(/^Z[0-9A-Z]+$/),
-          'Z0123456789ABC',
-          'The Route 53 zone that its record goes into.',
-        ),
       })
       .optional(),
     undefined,
     "A name of your own. API Gateway's own address is off where there is one.",
+  ),
+  operatorsSignIn: key(
+    z.enum(['identity_center', 'iam_user']),
+    'identity_center',
+    'How operators sign in: one way, since whoever had two would be two people.',
   ),
   requestsPerMinute: key(wholeNumber(1, 100_000), 600, 'Requests that one API key may make in a minute.'),
   rateLimit: key(
