@@ -17,7 +17,7 @@ const pureRules = [
 ];
 
 export default tseslint.config(
-  { ignores: ['node_modules/', '.smart-transfer/', 'coverage/'] },
+  { ignores: ['node_modules/', '.smart-transfer/', '.bundles/', 'coverage/'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {

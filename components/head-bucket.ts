@@ -44,6 +44,19 @@ export class HeadBucket extends pulumi.ComponentResource {
     return this.bucket.arn;
   }
 
+  /** What keeping heads and reading the latest one takes (functions/ledger/head-bucket.client.ts). */
+  keepStatements(): aws.iam.PolicyStatement[] {
+    return [
+      {
+        Sid: 'KeepHeads',
+        Effect: 'Allow',
+        Action: ['s3:PutObject', 's3:GetObject'],
+        Resource: [pulumi.interpolate`${this.arn}/ledger-heads/*`],
+      },
+      { Sid: 'ListHeads', Effect: 'Allow', Action: ['s3:ListBucket'], Resource: [this.arn] },
+    ];
+  }
+
   #createBucket(name: string, { retention, protection }: HeadBucketArgs): aws.s3.Bucket {
     const locked = retention.mode === 'COMPLIANCE';
     return new aws.s3.Bucket(

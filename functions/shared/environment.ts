@@ -36,6 +36,8 @@ const database = {
   DATABASE_NAME: z.string().min(1),
   /** `verify` demands TLS and a certificate of a known authority; `off` is for 127.0.0.1. */
   DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
+  /** A file of certificate authorities to trust beside Node's own: Amazon's for RDS are not among those. Lambda's runtime brings it along. */
+  DATABASE_CA_FILE: z.string().min(1).optional(),
   /** JSON `{username, password}` of the application's login: written once by the migration function, then by rotations. */
   DATABASE_SECRET_ID: z.string().min(1),
   /** How long a secret's value is kept before it is fetched again, seconds. */
@@ -151,6 +153,16 @@ export const environments = {
   rotation: owner,
 } as const;
 
+export type FunctionKind = keyof typeof environments;
+
+/**
+ * Every variable of a kind of function, each with a value or left out on purpose (`undefined`). Whoever adds a variable above is asked for it by the
+ * compiler, in the Pulumi program as in the local system.
+ */
+export type Variables<Kind extends FunctionKind, Value = string> = {
+  readonly [Name in keyof (typeof environments)[Kind]['shape']]: Value | undefined;
+};
+
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;
 export type ApiEnvironment = z.infer<typeof api>;
@@ -163,7 +175,7 @@ export type DatabaseEnvironment = Pick<SettlementEnvironment, keyof typeof datab
  *
  * @throws an error that names each variable that is missing or makes no sense, and its value.
  */
-export function readEnvironment<Name extends keyof typeof environments>(
+export function readEnvironment<Name extends FunctionKind>(
   name: Name,
   env: Readonly<Record<string, string | undefined>>,
 ): z.infer<(typeof environments)[Name]> {
