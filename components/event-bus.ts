@@ -100,8 +100,8 @@ export class EventBus extends pulumi.ComponentResource {
         name: fanOutRule(namePrefix),
         description: 'Makes webhooks of events',
         eventBusName: this.bus.name,
-        // A replay is for who missed events; shops have their own list of deliveries, and sending to them anew is a person's decision.
-        eventPattern: JSON.stringify({ source: [EVENT_SOURCE], 'replay-name': [{ exists: false }] }),
+        // Replays of the archive too: a delivery is made once, so that a replay makes only those that were missed.
+        eventPattern: JSON.stringify({ source: [EVENT_SOURCE] }),
       },
       { parent: this },
     );

@@ -52,6 +52,9 @@ export const METRICS = {
   WebhooksParked: 'Count',
 } as const;
 
+/** The functions that write metrics, as their `service` says. */
+export type MetricsService = 'matcher' | 'verification' | 'webhook-record';
+
 export type MetricName = keyof typeof METRICS;
 
 export type MetricValues = Partial<Record<MetricName, number>>;
@@ -59,7 +62,7 @@ export type MetricValues = Partial<Record<MetricName, number>>;
 /** Writes metrics into the function's log in CloudWatch's embedded format: no call, and nothing to wait for. */
 export type MetricsLog = (values: MetricValues) => void;
 
-export function createMetricsLog(service: string): MetricsLog {
+export function createMetricsLog(service: MetricsService): MetricsLog {
   const metrics = new Metrics({
     namespace: process.env['POWERTOOLS_METRICS_NAMESPACE'] ?? NAMESPACE,
     serviceName: service,
