@@ -8,7 +8,9 @@ import { HeadBucket } from './components/head-bucket.ts';
 import { Keys } from './components/keys.ts';
 import { Migration } from './components/migration.ts';
 import { Network } from './components/network.ts';
+import { Observability } from './components/observability.ts';
 import type { Platform } from './components/platform.ts';
+import { Probe } from './components/probe.ts';
 import { Rotation } from './components/rotation.ts';
 import { RuntimeSecrets } from './components/runtime-secrets.ts';
 import { ScheduledMatcher } from './components/scheduled-matcher.ts';
@@ -101,6 +103,52 @@ const webhooks = new Webhooks('webhooks', onPlatform);
 
 const api = new Api('api', onPlatform);
 
+const observability = new Observability('alarms', {
+  namePrefix,
+  metricsNamespace: namePrefix,
+  keyArn: keys.arn('messages'),
+  accountId,
+  region,
+  started: settings.started,
+  cycleMinutes: settings.schedule.cycleMinutes,
+  cyclesAroundTheClock: settings.alarms.missedCycles,
+  subscriptions: settings.alarms.emails.map((endpoint) => ({ protocol: 'email', endpoint })),
+  clusterIdentifier: database.cluster.clusterIdentifier,
+  databaseMaxAcu: settings.database.maxCapacity,
+  scheduleGroup: schedules.name,
+  apiId: api.gateway.api.id,
+  functions: {
+    migration: { functionName: migration.function.name, errors: 'each' },
+    rotation: { functionName: rotation.function.name, errors: 'each' },
+    verification: { functionName: verification.function.name, errors: 'each' },
+    matcher: { functionName: matcher.function.name, errors: 'repeated' },
+    settlement: { functionName: settlement.function.name, errors: 'repeated' },
+    api: { functionName: api.shops.name, errors: 'repeated' },
+    'webhook-fan-out': { functionName: webhooks.fanOut.name, errors: 'repeated' },
+    'webhook-delivery-fast': { functionName: webhooks.deliverFast.name, errors: 'repeated' },
+    'webhook-delivery-slow': { functionName: webhooks.deliverSlow.name, errors: 'repeated' },
+    'webhook-record': { functionName: webhooks.record.name, errors: 'repeated' },
+  },
+  deadLetterQueues: {
+    failures: failures.queueName,
+    transfers: transfers.deadLetters.queueName,
+    events: webhooks.bus.deadLetters.queueName,
+    'webhooks-fast': webhooks.queues.fast.deadLetters.queueName,
+    'webhooks-slow': webhooks.queues.slow.deadLetters.queueName,
+    'webhook-results': webhooks.queues.results.deadLetters.queueName,
+  },
+});
+
+const prober = new Probe('probe', {
+  namePrefix,
+  keyArn: keys.arn('messages'),
+  accountId,
+  region,
+  busName: webhooks.bus.bus.name,
+  topicArn: observability.topic.arn,
+  metricsNamespace: namePrefix,
+});
+
 /** Where shops reach the API. */
 export const apiUrl = api.gateway.url;
 
@@ -109,3 +157,9 @@ export const egressAddresses = network.egressAddresses;
 
 /** Secrets that a person has yet to fill, with the command that does it. Set `started` when there are none. */
 export const secretsToFill = secrets.toFill();
+
+/** What a name of your own must lead to, where `api.domain` gives one. */
+export const domainTarget = api.gateway.domainTarget;
+
+/** What `npx smart-transfer probe` sends along and looks at. */
+export const probe = prober.queue.url;

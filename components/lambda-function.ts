@@ -109,6 +109,11 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
     this.registerOutputs({ functionName: this.function.name, version: this.version });
   }
 
+  /** The function's name, for its metrics. Whoever calls it names the alias. */
+  get name(): pulumi.Output<string> {
+    return this.function.name;
+  }
+
   /** The alias's ARN, which is what schedules, mappings and rules name. */
   get liveArn(): pulumi.Output<string> {
     if (this.alias === undefined)
