@@ -10,6 +10,14 @@ import type { Transfer } from './transfer.table.ts';
 const PLANNING_LOCK = 1;
 
 /**
+ * Lets payouts be planned, let go or held by this transaction alone until it ends. A statement of its own: the next one must see what the holder before has
+ * committed.
+ */
+export async function lockPlanning(trx: Transaction<Database>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${PLANNING_LOCK})`.execute(trx);
+}
+
+/**
  * What planning needs to know of sellers: rates, limits, whether an account is approved, what was let go today, and who may owe. Whoever plans payouts holds
  * the planning lock until the transaction ends, so that no two count up to the same limit at once. While a restored
  * database is halted each order gets a transfer of its own: what was paid in the life that it forgot can then be told apart, however it was grouped there.
@@ -20,8 +28,7 @@ export async function readSellers(
   now: Date,
 ): Promise<Map<string, PayableSeller>> {
   if (sellerIds.length === 0) return new Map();
-  // A statement of its own: the next one must see what the holder before has committed.
-  await sql`select pg_advisory_xact_lock(${PLANNING_LOCK})`.execute(trx);
+  await lockPlanning(trx);
   const goingOutToday = sql`(
     select coalesce(sum(t.amount), 0)::bigint from transfer t
     where t.kind = 'payout' and coalesce(t.let_go_at, t.planned_at) >= ${kstMidnight(kstDate(now))} and t.approval_id is null
