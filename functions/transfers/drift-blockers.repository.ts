@@ -94,7 +94,7 @@ async function booksDiffer(trx: Transaction<Database>): Promise<Blocker[]> {
     where last.differences > 0 order by last.scope`.execute(trx);
   return rows.map(({ scope, differences, at }) => ({
     code: `books_differ ${scope} ${differences}`,
-    message: `orders, deposits or transfers differ from the ledger in ${differences} places (${at.toISOString()}): ledger verify names them; when they are mended, the next ${scope === 'whole' ? 'daily check' : 'cycle'} finds none`,
+    message: `orders, deposits or transfers differ from the ledger in ${differences} places (${at.toISOString()}): the alarm books_differ names them; when they are mended, the next ${scope === 'whole' ? 'daily check' : 'cycle'} finds none`,
   }));
 }
 
