@@ -101,7 +101,7 @@ const verification = new Verification('verification', { ...onPlatform, heads });
 
 const webhooks = new Webhooks('webhooks', onPlatform);
 
-const api = new Api('api', onPlatform);
+const api = new Api('api', { ...onPlatform, heads });
 
 const observability = new Observability('alarms', {
   namePrefix,
@@ -124,6 +124,7 @@ const observability = new Observability('alarms', {
     matcher: { functionName: matcher.function.name, errors: 'repeated' },
     settlement: { functionName: settlement.function.name, errors: 'repeated' },
     api: { functionName: api.shops.name, errors: 'repeated' },
+    operators: { functionName: api.operators.name, errors: 'repeated' },
     'webhook-fan-out': { functionName: webhooks.fanOut.name, errors: 'repeated' },
     'webhook-delivery-fast': { functionName: webhooks.deliverFast.name, errors: 'repeated' },
     'webhook-delivery-slow': { functionName: webhooks.deliverSlow.name, errors: 'repeated' },
@@ -157,6 +158,9 @@ export const egressAddresses = network.egressAddresses;
 
 /** Secrets that a person has yet to fill, with the command that does it. Set `started` when there are none. */
 export const secretsToFill = secrets.toFill();
+
+/** Where operators' commands find their routes: those of the same API that want a person's signature. */
+export const operatorsUrl = api.gateway.url;
 
 /** What a name of your own must lead to, where `api.domain` gives one. */
 export const domainTarget = api.gateway.domainTarget;

@@ -1,4 +1,5 @@
 import { createShopApi, type ShopApiParts } from '../functions/api/shop-api.ts';
+import { OPERATORS_ROUTE_KEYS } from '../functions/operators/operators-api.ts';
 import type { ApiRoute } from './api-routes.ts';
 
 /** Which routes there are depends on this part alone; making the list calls none of them. */
@@ -17,4 +18,12 @@ export function shopRoutes(): ApiRoute[] {
     }));
   const unique = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]));
   return [...unique.values()];
+}
+
+/** Every route of the operators'. */
+export function operatorsRoutes(): ApiRoute[] {
+  return OPERATORS_ROUTE_KEYS.map((routeKey) => {
+    const [method = '', path = ''] = routeKey.split(' ');
+    return { method, path, to: 'operators' };
+  });
 }
