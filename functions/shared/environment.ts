@@ -162,6 +162,19 @@ const webhookDelivery = z.object({
   SECRET_TTL_S: seconds(300),
 });
 
+/** A simulated bank in the cloud, for a stack that has no real one. */
+const simulatedBank = z.object({
+  /** As `bank`: the client that it knows. */
+  BANK_CREDENTIALS_SECRET_ID: z.string().min(1),
+  SECRET_TTL_S: seconds(300),
+  /** The bucket that its journal is kept in. */
+  JOURNAL_BUCKET: z.string().min(1),
+  COLLECTION_ACCOUNT: z.string().min(1),
+  COLLECTION_BANK_CODE: z.string().regex(/^\d{3}$/),
+  COLLECTION_ACCOUNT_NUMBER: z.string().regex(/^\d{6,16}$/),
+  COLLECTION_ACCOUNT_HOLDER: z.string().min(1),
+});
+
 export const environments = {
   matcher,
   settlement,
@@ -170,6 +183,7 @@ export const environments = {
   operators,
   webhookQueueing,
   webhookDelivery,
+  simulatedBank,
   migration: owner,
   rotation: owner,
 } as const;
