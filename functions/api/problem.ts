@@ -113,8 +113,10 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+/** A list or an object is only named: it may be too deep to be written. */
 function quote(value: unknown): string | undefined {
   if (value === undefined) return undefined;
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}…` : text;
 }

@@ -2,7 +2,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { sellerAccount } from '../ledger/accounts.ts';
 import type { PostingKind } from '../ledger/ledger.table.ts';
-import { ownSellerId, sellerIdOf, type ShopId } from '../shops/api-key.ts';
+import { ownSellerId, sellerIdOf, sellerIdsOf, type ShopId } from '../shops/api-key.ts';
 
 /** A seller as its shop sees it. */
 export interface ShopSeller {
@@ -78,7 +78,7 @@ export async function readSeller(
 ): Promise<ShopSeller | undefined> {
   const { rows } = await sql<Row>`
     select ${COLUMNS} from seller s
-    where s.shop_id = ${shopId} and s.seller_id in (${sellerIdOf(shopId, ownId)}, ${ownId})
+    where s.shop_id = ${shopId} and s.seller_id = any(${[...sellerIdsOf(shopId, ownId)]})
     order by (s.seller_id = ${sellerIdOf(shopId, ownId)}) desc limit 1`.execute(db);
   return rows[0] === undefined ? undefined : toShopSeller(shopId, rows[0]);
 }
