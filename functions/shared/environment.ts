@@ -42,9 +42,13 @@ const database = {
   SECRET_TTL_S: seconds(300),
 };
 
-const bank = {
+const dataKeys = {
   /** JSON `{current, keys: {<id>: base64 of 32 bytes}, fingerprint: base64}`. */
   DATA_KEYS_SECRET_ID: z.string().min(1),
+};
+
+const bank = {
+  ...dataKeys,
   BANK_BASE_URL: z.url(),
   /** JSON `{client_id, client_secret, organisation_code}`. */
   BANK_CREDENTIALS_SECRET_ID: z.string().min(1),
@@ -110,6 +114,7 @@ const owner = z.object({
 
 const api = z.object({
   ...database,
+  ...dataKeys,
   ...webhookReach,
   /** As `webhookKeys`; without it the API knows no webhooks. */
   WEBHOOK_KEYS_SECRET_ID: z.string().min(1).optional(),
