@@ -156,6 +156,18 @@ export const environments = {
   rotation: owner,
 } as const;
 
+/**
+ * Of all values that a system has, those that this function reads, and no others: what a function does not need it does not know, such as the
+ * database's address where a function works outside the VPC.
+ */
+export function variablesFor(
+  name: keyof typeof environments,
+  values: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const { shape } = environments[name];
+  return Object.fromEntries(Object.entries(values).filter(([variable]) => variable in shape));
+}
+
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;
 export type ApiEnvironment = z.infer<typeof api>;
