@@ -29,6 +29,7 @@ export const PROBLEMS = {
   differs: 'The same id was used for another request',
   order_not_cancellable: 'The order cannot be cancelled any more',
   no_free_name: 'Every depositor name of this recipient is taken',
+  payout_account_waits: 'Another payout account waits for approval',
   webhook_exists: 'The shop has a webhook to this address',
   not_parked: 'The delivery is not parked',
   too_large: 'The request is too large',

@@ -6,13 +6,16 @@ import { HTTPException } from 'hono/http-exception';
 import { routePath } from 'hono/route';
 import type { Database } from '../database.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { Vault } from '../shared/encryption.ts';
 import type { Shop } from '../shops/shop.repository.ts';
 import { admitShop } from './admit.ts';
 import { docsPage } from './docs-page.ts';
-import { answerProblem, fieldErrors } from './problem.ts';
+import { answerProblem } from './problem.ts';
+import { refuseInvalid } from './refuse-invalid.ts';
 import { depositRoutes } from '../deposits/deposit.routes.ts';
 import { eventRoutes } from '../events/event.routes.ts';
 import { orderRoutes } from '../orders/order.routes.ts';
+import { payoutAccountRoutes } from '../orders/payout-account.routes.ts';
 import { sellerRoutes } from '../orders/seller.routes.ts';
 import { transferRoutes } from '../transfers/transfer.routes.ts';
 import { webhookRoutes, type WebhookParts } from '../webhooks/webhook.routes.ts';
@@ -33,6 +36,8 @@ export interface ShopApiParts {
   readonly collection: CollectionAccount;
   /** Requests that one key may make in a minute. */
   readonly requestsPerMinute: number;
+  /** Encrypts account numbers, which are stored no other way. */
+  readonly readVault: () => Promise<Vault>;
   /** Without it there are no routes of webhooks. */
   readonly webhooks?: WebhookParts;
   readonly log: { error(message: string, detail: Record<string, unknown>): void };
@@ -40,7 +45,11 @@ export interface ShopApiParts {
 
 /** What a route finds in its context. */
 export interface ShopApiEnv {
-  Variables: { shop: Shop };
+  Variables: {
+    shop: Shop;
+    /** Names the key that let the request in; no secret. */
+    keyId: string;
+  };
 }
 
 export type ShopApi = OpenAPIHono<ShopApiEnv>;
@@ -55,16 +64,7 @@ Amounts are whole won. Times are ISO 8601 in UTC. Every error is a Problem (RFC 
  * The API for shops: the same application behind API Gateway and in the local system. It needs no socket: it answers requests.
  */
 export function createShopApi(parts: ShopApiParts): ShopApi {
-  const app: ShopApi = new OpenAPIHono<ShopApiEnv>({
-    defaultHook: async (result, c) => {
-      if (result.success) return;
-      const { part, input } = await whatWasSent(result.target, c);
-      const errors = fieldErrors(part, input, result.error);
-      const fields = errors.map((one) => one.field).join(', ');
-      const detail = `${errors.length} ${errors.length === 1 ? 'field does' : 'fields do'} not fit: ${fields}`;
-      return answerProblem(c, { status: 400, code: 'invalid', detail, errors });
-    },
-  });
+  const app: ShopApi = new OpenAPIHono<ShopApiEnv>({ defaultHook: refuseInvalid });
   app.openAPIRegistry.registerComponent('securitySchemes', 'api_key', {
     type: 'http',
     scheme: 'bearer',
@@ -102,6 +102,7 @@ export function createShopApi(parts: ShopApiParts): ShopApi {
   });
   orderRoutes(app, parts);
   sellerRoutes(app, parts);
+  payoutAccountRoutes(app, parts);
   depositRoutes(app, parts);
   transferRoutes(app, parts);
   eventRoutes(app, parts);
@@ -142,16 +143,6 @@ export function createShopApi(parts: ShopApiParts): ShopApi {
         });
   });
   return app;
-}
-
-/** The part of a request that a schema refused, as it came: its values are quoted back. */
-async function whatWasSent(
-  target: string,
-  c: Context<ShopApiEnv>,
-): Promise<{ part: 'body' | 'query' | 'path'; input: unknown }> {
-  if (target === 'query') return { part: 'query', input: c.req.query() };
-  if (target === 'param') return { part: 'path', input: c.req.param() };
-  return { part: 'body', input: await c.req.json<unknown>() };
 }
 
 /** The database is away, or resumes from a pause: SQLSTATE classes 08, 53 and 57P, Node's own codes, the driver's words. */

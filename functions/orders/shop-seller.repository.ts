@@ -15,7 +15,7 @@ export interface ShopSeller {
   /** Where it is paid, masked; nothing until an account is approved. */
   readonly approvedAccount: MaskedAccount | undefined;
   /** What it is to be paid to once a second person has approved it. */
-  readonly requestedAccount: MaskedAccount | undefined;
+  readonly requestedAccount: WaitingAccount | undefined;
 }
 
 export interface MaskedAccount {
@@ -24,10 +24,16 @@ export interface MaskedAccount {
   readonly holder: string;
 }
 
+export interface WaitingAccount extends MaskedAccount {
+  readonly requestedAt: Date;
+}
+
 interface AccountRow {
   readonly bank_code: string;
   readonly account_number_masked: string;
   readonly account_holder: string;
+  /** ISO 8601, as PostgreSQL writes it in JSON. */
+  readonly requested_at: string;
 }
 
 interface Row {
@@ -41,7 +47,8 @@ interface Row {
 
 function accountIn(state: 'approved' | 'requested') {
   return sql<AccountRow | null>`(
-    select json_build_object('bank_code', p.bank_code, 'account_number_masked', p.account_number_masked, 'account_holder', p.account_holder)
+    select json_build_object('bank_code', p.bank_code, 'account_number_masked', p.account_number_masked, 'account_holder', p.account_holder,
+      'requested_at', p.requested_at)
     from payout_account p where p.seller_id = s.seller_id and p.state = ${state}
     order by p.payout_account_id desc limit 1)`;
 }
@@ -58,6 +65,13 @@ function masked(row: AccountRow | null): MaskedAccount | undefined {
   };
 }
 
+function waiting(row: AccountRow | null): WaitingAccount | undefined {
+  const account = masked(row);
+  return row === null || account === undefined
+    ? undefined
+    : { ...account, requestedAt: new Date(row.requested_at) };
+}
+
 function toShopSeller(shopId: ShopId, row: Row): ShopSeller {
   return {
     sellerId: row.seller_id,
@@ -66,7 +80,7 @@ function toShopSeller(shopId: ShopId, row: Row): ShopSeller {
     feeBp: row.fee_bp,
     createdAt: row.created_at,
     approvedAccount: masked(row.approved),
-    requestedAccount: masked(row.requested),
+    requestedAccount: waiting(row.requested),
   };
 }
 

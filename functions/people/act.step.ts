@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { recordDeed, type Deed } from './audit.repository.ts';
-import type { Acting } from './person.ts';
+import type { Acting, PersonId, ShopActor } from './person.ts';
 import type { Refused } from './refusal.ts';
 
 export { refuse, type Refused } from './refusal.ts';
@@ -11,6 +11,12 @@ export interface Done<Result> {
   readonly outcome: 'done';
   readonly result: Result;
   readonly deed: Deed;
+}
+
+/** What was asked for is so already: nothing was changed, and nothing is to be traced. */
+export interface Unchanged<Result> {
+  readonly outcome: 'unchanged';
+  readonly result: Result;
 }
 
 /** Carries a refusal out of a transaction, which is rolled back on its way. */
@@ -36,8 +42,8 @@ const GIVES_WAY: readonly unknown[] = ['40P01', '40001'];
  */
 export async function act<Result>(
   db: Kysely<Database>,
-  acting: Acting,
-  work: (trx: Transaction<Database>) => Promise<Done<Result> | Refused>,
+  acting: Acting<PersonId | ShopActor>,
+  work: (trx: Transaction<Database>) => Promise<Done<Result> | Unchanged<Result> | Refused>,
 ): Promise<{ readonly outcome: 'done'; readonly result: Result } | Refused> {
   for (let tried = 1; ; tried += 1) {
     try {
@@ -50,14 +56,14 @@ export async function act<Result>(
 
 async function actOnce<Result>(
   db: Kysely<Database>,
-  acting: Acting,
-  work: (trx: Transaction<Database>) => Promise<Done<Result> | Refused>,
+  acting: Acting<PersonId | ShopActor>,
+  work: (trx: Transaction<Database>) => Promise<Done<Result> | Unchanged<Result> | Refused>,
 ): Promise<{ readonly outcome: 'done'; readonly result: Result } | Refused> {
   try {
     return await db.transaction().execute(async (trx) => {
       const done = await work(trx);
       if (done.outcome === 'refused') throw new Refusal(done);
-      await recordDeed(trx, acting, done.deed);
+      if (done.outcome === 'done') await recordDeed(trx, acting, done.deed);
       return { outcome: 'done', result: done.result };
     });
   } catch (error) {

@@ -42,9 +42,13 @@ const database = {
   SECRET_TTL_S: seconds(300),
 };
 
-const bank = {
+const dataKeys = {
   /** JSON `{current, keys: {<id>: base64 of 32 bytes}, fingerprint: base64}`. */
   DATA_KEYS_SECRET_ID: z.string().min(1),
+};
+
+const bank = {
+  ...dataKeys,
   BANK_BASE_URL: z.url(),
   /** JSON `{client_id, client_secret, organisation_code}`. */
   BANK_CREDENTIALS_SECRET_ID: z.string().min(1),
@@ -110,6 +114,7 @@ const owner = z.object({
 
 const api = z.object({
   ...database,
+  ...dataKeys,
   ...webhookReach,
   /** As `webhookKeys`; without it the API knows no webhooks. */
   WEBHOOK_KEYS_SECRET_ID: z.string().min(1).optional(),
@@ -150,6 +155,18 @@ export const environments = {
   migration: owner,
   rotation: owner,
 } as const;
+
+/**
+ * Of all values that a system has, those that this function reads, and no others: what a function does not need it does not know, such as the
+ * database's address where a function works outside the VPC.
+ */
+export function variablesFor(
+  name: keyof typeof environments,
+  values: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const { shape } = environments[name];
+  return Object.fromEntries(Object.entries(values).filter(([variable]) => variable in shape));
+}
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;
