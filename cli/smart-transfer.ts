@@ -5,12 +5,12 @@ import { addAccounts } from './accounts.ts';
 import { addInvoke } from './invoke.ts';
 import { addKeys } from './keys.ts';
 import { addLedger } from './ledger.ts';
-import { addLedgerCorrect } from './ledger-correct.ts';
 import { addPayouts } from './payouts.ts';
 import { addRules } from './rules.ts';
 import { addReview } from './review.ts';
 import { addStart } from './start.ts';
 import { addTransfers } from './transfers.ts';
+import { addWebhooks } from './webhooks.ts';
 
 program
   .name('smart-transfer')
@@ -27,6 +27,6 @@ addTransfers(program);
 addPayouts(program);
 addRules(program);
 addAccounts(program);
-addLedgerCorrect(program);
 addReview(program);
+addWebhooks(program);
 await program.parseAsync();

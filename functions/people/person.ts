@@ -10,11 +10,19 @@ export type Reason = Brand<string, 'Reason'>;
 /** A shop that acts by its API key. No person's id has a space, so whoever decides on what a shop asked for is somebody else. */
 export type ShopActor = Brand<string, 'ShopActor'>;
 
+/** Names one command of a person, so that it is done once however often it is sent. */
+export interface RequestKey {
+  readonly key: string;
+  /** Of all that was asked: the same key with something else is a mistake. It gives no account number away. */
+  readonly fingerprint: string;
+}
+
 /** Who acts, when, and why: a person, where nothing else is said. */
 export interface Acting<By extends PersonId | ShopActor = PersonId> {
   readonly by: By;
   readonly reason: Reason;
   readonly at: Date;
+  readonly request?: RequestKey;
 }
 
 const PERSON_ID = /^[\p{L}\p{N}][\p{L}\p{N}._@+-]{0,63}$/u;
