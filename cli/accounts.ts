@@ -1,25 +1,14 @@
 import type { Command } from 'commander';
 import {
-  readAccounts,
-  readRequestedAccounts,
-  type AccountView,
-} from '../functions/orders/payout-account.repository.ts';
-import { approveAccount, rejectAccount, requestAccount } from '../functions/orders/payout-account.step.ts';
+  approve,
+  listAccounts,
+  reject,
+  request,
+  type Account,
+} from '../functions/operators/account.routes.ts';
 import { readHidden } from './hidden-input.ts';
-import { columns, refusedAnswer, wallClock } from './lines.ts';
-import {
-  actingNow,
-  acts,
-  answer,
-  reads,
-  rowNumber,
-  type ActOptions,
-  type ReadOptions,
-} from './person-command.ts';
-
-interface ListOptions extends ReadOptions {
-  readonly seller?: string;
-}
+import { linesOr, wallClock } from './lines.ts';
+import { acts, ask, reads, rowNumber, type ActOptions, type ReadOptions } from './person-command.ts';
 
 interface RequestOptions extends ActOptions {
   readonly bank: string;
@@ -31,30 +20,54 @@ export function addAccounts(program: Command): void {
   const accounts = program
     .command('accounts')
     .description("sellers' payout accounts (정산 계좌): one person asks for one, another approves it");
-  addList(accounts);
-  addRequest(accounts);
-  addApprove(accounts);
-  addReject(accounts);
-}
-
-function addList(accounts: Command): void {
   reads(accounts.command('list'))
-    .description("accounts that wait for a second person, or a seller's, numbers masked")
+    .description(listAccounts.summary)
     .option('--seller <id>', 'all accounts that this seller has or had')
-    .action(async (options: ListOptions) => {
-      await answer(options, async ({ db }) => {
-        const { seller } = options;
-        const found = seller === undefined ? await readRequestedAccounts(db) : await readAccounts(db, seller);
-        const lines = columns(found.map(lineOf));
-        return {
-          text: lines.length === 0 ? 'There is no such account.' : lines.join('\n'),
-          json: { accounts: found },
-        };
+    .action(async (options: ReadOptions & { readonly seller?: string }) => {
+      await ask(options, listAccounts, { seller_id: options.seller }, (found) =>
+        linesOr('There is no such account.', found.accounts.map(lineOf)),
+      );
+    });
+  acts(accounts.command('request'))
+    .description(`${request.summary}; its number is read from standard input`)
+    .argument('<seller>', 'the seller')
+    .requiredOption('--bank <code>', "the bank's standard code, three digits")
+    .requiredOption('--holder <name>', "the account's holder, as the bank has it")
+    .action(async (sellerId: string, options: RequestOptions) => {
+      const accountNumber = await readHidden(`account number of seller ${sellerId} (not shown): `);
+      const { bank: bank_code, holder } = options;
+      const input = { seller_id: sellerId, bank_code, account_number: accountNumber, holder };
+      await ask(options, request, input, ({ payout_account_id: accountId, masked }) => {
+        const id = accountId.toString();
+        return `Account ${id} (${masked}) of seller ${sellerId} waits for a second person: accounts approve ${id}.`;
       });
+    });
+  acts(accounts.command('approve'))
+    .description(approve.summary)
+    .argument('<id>', 'the account', rowNumber)
+    .action(async (id: string, options: ActOptions) => {
+      await ask(
+        options,
+        approve,
+        { payout_account_id: id },
+        ({ account, held_payouts }) =>
+          `Seller ${account.seller_id} is paid to ${account.account_number_masked} at bank ${account.bank_code} from now on; ${held_payouts.toString()} planned payouts go there with the next cycle.`,
+      );
+    });
+  acts(accounts.command('reject'))
+    .description(reject.summary)
+    .argument('<id>', 'the account', rowNumber)
+    .action(async (id: string, options: ActOptions) => {
+      await ask(
+        options,
+        reject,
+        { payout_account_id: id },
+        ({ seller_id }) => `Account ${id} of seller ${seller_id} is rejected.`,
+      );
     });
 }
 
-function lineOf(account: AccountView): string[] {
+function lineOf(account: Account): string[] {
   return [
     account.payout_account_id.toString(),
     account.seller_id,
@@ -65,59 +78,4 @@ function lineOf(account: AccountView): string[] {
     `asked for by ${account.requested_by} at ${wallClock(account.requested_at)}`,
     account.approved_by === null ? '' : `approved by ${account.approved_by}`,
   ];
-}
-
-function addRequest(accounts: Command): void {
-  acts(accounts.command('request'))
-    .description('ask that a seller be paid to another account; its number is read from standard input')
-    .argument('<seller>', 'the seller')
-    .requiredOption('--bank <code>', "the bank's standard code, three digits")
-    .requiredOption('--holder <name>', "the account's holder, as the bank has it")
-    .action(async (sellerId: string, options: RequestOptions) => {
-      const accountNumber = await readHidden(`account number of seller ${sellerId} (not shown): `);
-      await answer(options, async ({ db, vault }) => {
-        const details = { bankCode: options.bank, accountNumber, holder: options.holder };
-        const outcome = await requestAccount(db, vault, actingNow(options), sellerId, details);
-        if (outcome.outcome === 'refused') return refusedAnswer(outcome);
-        const { payoutAccountId, masked } = outcome.result;
-        const id = payoutAccountId.toString();
-        return {
-          text: `Account ${id} (${masked}) of seller ${sellerId} waits for a second person: accounts approve ${id}.`,
-          json: { outcome: 'requested', payout_account_id: payoutAccountId, masked },
-        };
-      });
-    });
-}
-
-function addApprove(accounts: Command): void {
-  acts(accounts.command('approve'))
-    .description('approve an account that somebody else asked for; it takes the former place at once')
-    .argument('<id>', 'the account', rowNumber)
-    .action(async (payoutAccountId: bigint, options: ActOptions) => {
-      await answer(options, async ({ db }) => {
-        const outcome = await approveAccount(db, actingNow(options), payoutAccountId);
-        if (outcome.outcome === 'refused') return refusedAnswer(outcome);
-        const { account, heldPayouts } = outcome.result;
-        return {
-          text: `Seller ${account.seller_id} is paid to ${account.account_number_masked} at bank ${account.bank_code} from now on; ${heldPayouts.toString()} planned payouts go there with the next cycle.`,
-          json: { outcome: 'approved', payout_account_id: payoutAccountId, held_payouts: heldPayouts },
-        };
-      });
-    });
-}
-
-function addReject(accounts: Command): void {
-  acts(accounts.command('reject'))
-    .description('do not approve an account that somebody asked for')
-    .argument('<id>', 'the account', rowNumber)
-    .action(async (payoutAccountId: bigint, options: ActOptions) => {
-      await answer(options, async ({ db }) => {
-        const outcome = await rejectAccount(db, actingNow(options), payoutAccountId);
-        if (outcome.outcome === 'refused') return refusedAnswer(outcome);
-        return {
-          text: `Account ${payoutAccountId.toString()} of seller ${outcome.result.seller_id} is rejected.`,
-          json: { outcome: 'rejected', payout_account_id: payoutAccountId },
-        };
-      });
-    });
 }

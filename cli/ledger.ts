@@ -1,44 +1,72 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { readClose, type Close } from '../functions/ledger/close.repository.ts';
-import { createHeadFolder } from '../functions/ledger/head-folder.client.ts';
-import { verifyLedger, type Verification } from '../functions/ledger/verify.step.ts';
-import { formatWon } from '../functions/shared/money.ts';
-import { headsFolder } from '../local/system.ts';
-import { answer, reads, type Answer, type ReadOptions } from './person-command.ts';
+import { CORRECTION_TARGETS } from '../functions/ledger/correct.step.ts';
+import {
+  correct,
+  showClose,
+  verify,
+  type Close,
+  type Verification,
+} from '../functions/operators/ledger.routes.ts';
+import { formatWon, parseWon } from '../functions/shared/money.ts';
+import { requestedText } from './lines.ts';
+import {
+  acts,
+  ask,
+  reads,
+  rowNumber,
+  type ActOptions,
+  type ReadOptions,
+  type Told,
+} from './person-command.ts';
 
-/** The books, for whoever must know that they are what they were. */
+interface CorrectOptions extends ActOptions {
+  readonly row: string;
+  readonly to: string;
+  readonly amount?: string;
+}
+
+/** The books, for whoever must know that they are what they were, and for two people who say whose it is what stands in suspense. */
 export function addLedger(program: Command): void {
   const ledger = program
     .command('ledger')
-    .description('the books: replay them, and look at their daily closes');
-  reads(
-    ledger
-      .command('verify')
-      .description(
-        'replay the whole journal and hold it against its hashes, sums, daily closes and archived head; ends with 1 when something is broken',
-      ),
-  ).action(async (options: ReadOptions) => {
-    await answer(options, async ({ db }) => {
-      const archived = await createHeadFolder(headsFolder(options.folder)).latest();
-      return verified(await verifyLedger(db, archived));
+    .description(
+      'the books (원장): replay them, look at their daily closes, correct what stands in suspense',
+    );
+  reads(ledger.command('verify'))
+    .description(verify.summary)
+    .action(async (options: ReadOptions) => {
+      await ask(options, verify, {}, verified);
     });
-  });
-  reads(
-    ledger
-      .command('close')
-      .description("show a day's close: each account's opening, in, out and closing, won")
-      .argument('[date]', 'the day in Korea, 2026-03-10; the latest that is closed without it', businessDate),
-  ).action(async (date: string | undefined, options: ReadOptions) => {
-    await answer(options, async ({ db }) => closeOf(await readClose(db, date), date));
-  });
+  reads(ledger.command('close'))
+    .description(showClose.summary)
+    .argument('[date]', 'the day in Korea, 2026-03-10; the latest that is closed without it', businessDate)
+    .action(async (date: string | undefined, options: ReadOptions) => {
+      await ask(options, showClose, { date }, closeText);
+    });
+  acts(ledger.command('correct'))
+    .description(correct.summary)
+    .requiredOption('--row <row>', 'the row; payouts status lists those in suspense', rowNumber)
+    .requiredOption('--to <account>', `${CORRECTION_TARGETS.join(', ')}, or seller:<id>`)
+    .option('--amount <won>', 'how much of it; all without it', amountOf)
+    .action(async (options: CorrectOptions) => {
+      const { row: row_id, to, amount } = options;
+      await ask(options, correct, { row_id, to, amount }, (answer) => {
+        if (answer.outcome === 'requested')
+          return requestedText(answer, `move what stands in suspense for row ${row_id} to ${to}`);
+        const left = answer.left < 0n ? 0n - answer.left : answer.left;
+        return `${formatWon(answer.amount)} won of row ${row_id} are now ${to}'s; ${formatWon(left)} won of it stand in suspense still.`;
+      });
+    });
 }
 
-function closeOf(close: Close | undefined, date: string | undefined): Answer {
-  if (close === undefined) {
-    const text =
-      date === undefined ? 'no day is closed yet: the daily check closes it' : `${date} is not closed`;
-    return { text, json: { outcome: 'refused', message: text }, failed: true };
-  }
+function amountOf(text: string): string {
+  const amount = parseWon(text);
+  if (amount === undefined || amount === 0n)
+    throw new InvalidArgumentError(`"${text}" is no amount; write whole won, such as 12000.`);
+  return amount.toString();
+}
+
+function closeText(close: Close): string {
   const columns = ['opening', 'in', 'out', 'closing', 'late in', 'late out'];
   const line = (account: string, cells: readonly string[]) =>
     `  ${account.padEnd(32)}${cells.map((cell) => cell.padStart(16)).join('')}`;
@@ -49,19 +77,10 @@ function closeOf(close: Close | undefined, date: string | undefined): Answer {
     ),
   );
   const range =
-    close.to < close.from
+    close.to_position < close.from_position
       ? 'no entries'
-      : `entries ${close.from.toString()} to ${close.to.toString()}, head ${close.headHash}`;
-  return {
-    text: [`${close.businessDate}: ${range}`, line('won', columns), ...rows].join('\n'),
-    json: {
-      business_date: close.businessDate,
-      from_position: close.from,
-      to_position: close.to,
-      head_hash: close.headHash,
-      accounts: close.accounts,
-    },
-  };
+      : `entries ${close.from_position.toString()} to ${close.to_position.toString()}, head ${close.head_hash}`;
+  return [`${close.business_date}: ${range}`, line('won', columns), ...rows].join('\n');
 }
 
 function businessDate(text: string): string {
@@ -70,32 +89,20 @@ function businessDate(text: string): string {
   return text;
 }
 
-function verified(found: Verification): Answer {
-  const { ok, entries, headHash, firstBroken, balances, unsealed, sealedThrough } = found;
-  const accounts = [...balances].sort(([a], [b]) => (a < b ? -1 : 1));
+function verified(found: Verification): Told {
+  const { ok, whole, entries, head_hash: headHash, first_broken: broken, accounts, unsealed } = found;
   const lines = [
-    ...accounts.map(([account, balance]) => `  ${account.padEnd(32)}${formatWon(balance).padStart(20)}`),
+    ...Object.entries(accounts).map(
+      ([account, balance]) => `  ${account.padEnd(32)}${formatWon(balance).padStart(20)}`,
+    ),
     `${entries} entries, head ${headHash === '' ? '(none)' : headHash}`,
     ...(unsealed === 0 ? [] : [`${unsealed} postings are not sealed yet: the next cycle does it`]),
-    firstBroken === undefined
-      ? 'sound: every entry agrees with its hash, its sums, the daily closes and the archived head'
-      : `BROKEN${firstBroken.position === null ? '' : ` at position ${firstBroken.position.toString()}`}` +
-        `${firstBroken.postingId === null ? '' : `, posting ${firstBroken.postingId.toString()}`}: ${firstBroken.what}`,
+    broken === null
+      ? whole
+        ? 'sound: every entry agrees with its hash, its sums, the daily closes and the archived head'
+        : 'NOT WHOLE: the journal is too long to be replayed for one request; nothing is wrong so far, and the daily check replays it all'
+      : `BROKEN${broken.position === null ? '' : ` at position ${broken.position.toString()}`}` +
+        `${broken.posting_id === null ? '' : `, posting ${broken.posting_id.toString()}`}: ${broken.what}`,
   ];
-  return {
-    text: lines.join('\n'),
-    json: {
-      ok,
-      entries,
-      head_hash: headHash,
-      first_broken:
-        firstBroken === undefined
-          ? null
-          : { position: firstBroken.position, posting_id: firstBroken.postingId, what: firstBroken.what },
-      accounts: Object.fromEntries(accounts),
-      unsealed,
-      sealed_through: sealedThrough,
-    },
-    failed: !ok,
-  };
+  return { text: lines.join('\n'), failed: !ok };
 }

@@ -1,50 +1,51 @@
 import type { Command } from 'commander';
+import {
+  halt,
+  resume,
+  showPayouts,
+  type PayoutsStatus,
+  type Resumed,
+} from '../functions/operators/payout.routes.ts';
 import { systemClock } from '../functions/shared/clock.ts';
 import { formatWon } from '../functions/shared/money.ts';
-import { haltPayouts, resumePayouts, type Resumed } from '../functions/transfers/payouts.step.ts';
-import { readPayoutsStatus, type PayoutsStatus } from '../functions/transfers/payouts-status.repository.ts';
 import { addPayoutsExplain } from './payouts-explain.ts';
-import { columns, refusedAnswer, requestedAnswer, wallClock } from './lines.ts';
-import {
-  actingNow,
-  acts,
-  answer,
-  reads,
-  type ActOptions,
-  type Answer,
-  type ReadOptions,
-} from './person-command.ts';
-
-interface ResumeOptions extends ActOptions {
-  readonly despite?: boolean;
-}
+import { columns, part, requestedText, wallClock } from './lines.ts';
+import { acts, ask, reads, type ActOptions, type ReadOptions } from './person-command.ts';
 
 /** Adds `payouts`, with which people see what stops payouts, halt and resume them, and explain what left the account. */
 export function addPayouts(program: Command): void {
   const payouts = program
     .command('payouts')
     .description('all payouts (지급): what stops them, and halting and resuming them');
-  addStatus(payouts);
-  addHalt(payouts);
-  addResume(payouts);
+  reads(payouts.command('status'))
+    .description(showPayouts.summary)
+    .action(async (options: ReadOptions) => {
+      await ask(options, showPayouts, {}, (status) => statusText(status, systemClock.now()));
+    });
+  acts(payouts.command('halt'))
+    .description(halt.summary)
+    .action(async (options: ActOptions) => {
+      await ask(
+        options,
+        halt,
+        {},
+        () => 'Payouts are halted. Deposits are matched as before; payouts resume lets payouts go on.',
+      );
+    });
+  acts(payouts.command('resume'))
+    .description(resume.summary)
+    .option('--despite', 'two people resume although the cause stands')
+    .action(async (options: ActOptions & { readonly despite?: boolean }) => {
+      await ask(options, resume, { despite: options.despite === true }, (answer) =>
+        answer.outcome === 'requested'
+          ? requestedText(answer, 'resume payouts despite what stands')
+          : resumedText(answer),
+      );
+    });
   addPayoutsExplain(payouts);
 }
 
-function addStatus(payouts: Command): void {
-  reads(payouts.command('status'))
-    .description('what stops payouts and why, what is open, and what wants a person')
-    .action(async (options: ReadOptions) => {
-      await answer(options, async ({ db }) => {
-        const now = systemClock.now();
-        const status = await readPayoutsStatus(db, now);
-        return { text: statusText(status, now), json: status };
-      });
-    });
-}
-
 function statusText(status: PayoutsStatus, now: Date): string {
-  const part = (title: string, rows: string[][]): string[] =>
-    rows.length === 0 ? [] : [title, ...columns(rows).map((line) => `  ${line}`)];
   const { stops, oldestUnpaidAt, limits } = status;
   const limit = (amount: bigint | null) => (amount === null ? 'none' : `${formatWon(amount)} won`);
   return [
@@ -114,48 +115,12 @@ function minutesBetween(from: Date, to: Date): number {
   return Math.max(Math.floor((to.getTime() - from.getTime()) / 60_000), 0);
 }
 
-function addHalt(payouts: Command): void {
-  acts(payouts.command('halt'))
-    .description('halt all payouts and refunds at once: a claim in flight ends, none begins after')
-    .action(async (options: ActOptions) => {
-      await answer(options, async ({ db }) => {
-        const outcome = await haltPayouts(db, actingNow(options));
-        if (outcome.outcome === 'refused') return refusedAnswer(outcome);
-        return {
-          text: 'Payouts are halted. Deposits are matched as before; payouts resume lets payouts go on.',
-          json: { outcome: 'halted' },
-        };
-      });
-    });
-}
-
-function addResume(payouts: Command): void {
-  acts(payouts.command('resume'))
-    .description("let payouts go on after a person's halt, or after the system's once its cause is gone")
-    .option('--despite', 'two people resume although the cause stands')
-    .action(async (options: ResumeOptions) => {
-      await answer(options, async ({ db }) => {
-        const outcome = await resumePayouts(db, actingNow(options), options.despite === true);
-        if (outcome.outcome === 'refused') return refusedAnswer(outcome);
-        const { result } = outcome;
-        if (result.outcome === 'requested')
-          return requestedAnswer(result, 'resume payouts despite what stands');
-        return resumedAnswer(result);
-      });
-    });
-}
-
-function resumedAnswer(result: Resumed): Answer {
-  const ended = `Ended: ${result.ended.join(', ')}.`;
-  const { remaining } = result;
+function resumedText({ ended, remaining }: Resumed): string {
+  const done = `Ended: ${ended.join(', ')}.`;
   const next = remaining.includes('halt_restore')
     ? ' Ask again with payouts resume for the halt after a restore.'
     : '';
-  return {
-    text:
-      remaining.length === 0
-        ? `${ended} Payouts go on with the next cycle.`
-        : `${ended} Payouts still wait for ${remaining.join(', ')} (payouts status); pauses end by themselves.${next}`,
-    json: result,
-  };
+  return remaining.length === 0
+    ? `${done} Payouts go on with the next cycle.`
+    : `${done} Payouts still wait for ${remaining.join(', ')} (payouts status); pauses end by themselves.${next}`;
 }

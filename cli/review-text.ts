@@ -1,6 +1,5 @@
 import { kstDate } from '../functions/bank/kst.ts';
-import type { Decided, DecidedDeposit, DecidedOrder } from '../functions/reviews/allocate.step.ts';
-import type { Candidate, Review, ReviewInFull } from '../functions/reviews/queue.repository.ts';
+import type { Candidate, Decided, Review, ReviewInFull } from '../functions/operators/review.routes.ts';
 import { formatWon } from '../functions/shared/money.ts';
 
 const MINUTE_MS = 60_000;
@@ -91,7 +90,7 @@ export function undoneText({ decisionId, kind, deposits, orders }: Decided): str
   ].join('\n');
 }
 
-function depositLine({ rowId, amount, state, remaining }: DecidedDeposit): string {
+function depositLine({ rowId, amount, state, remaining }: Decided['deposits'][number]): string {
   const rest =
     remaining > 0n
       ? `; ${formatWon(remaining)} won of it stay in review, to assign or refund (잔액 확인 필요)`
@@ -99,7 +98,7 @@ function depositLine({ rowId, amount, state, remaining }: DecidedDeposit): strin
   return `Deposit ${rowId.toString()}: ${formatWon(amount)} won used, ${state}${rest}.`;
 }
 
-function orderLine({ shopOrderId, amount, state, outstanding }: DecidedOrder): string {
+function orderLine({ shopOrderId, amount, state, outstanding }: Decided['orders'][number]): string {
   return outstanding === 0n
     ? `Order ${shopOrderId}: ${formatWon(amount)} won, paid in full (결제 완료).`
     : `Order ${shopOrderId}: ${formatWon(amount)} won; ${formatWon(outstanding)} won are still missing, and it stays ${state} (미결제).`;

@@ -6,13 +6,13 @@ import { addInvoke } from './invoke.ts';
 import { addCost } from './cost.ts';
 import { addKeys } from './keys.ts';
 import { addLedger } from './ledger.ts';
-import { addLedgerCorrect } from './ledger-correct.ts';
 import { addPayouts } from './payouts.ts';
 import { addProbe } from './probe.ts';
 import { addRules } from './rules.ts';
 import { addReview } from './review.ts';
 import { addStart } from './start.ts';
 import { addTransfers } from './transfers.ts';
+import { addWebhooks } from './webhooks.ts';
 
 program
   .name('smart-transfer')
@@ -31,6 +31,6 @@ addPayouts(program);
 addProbe(program);
 addRules(program);
 addAccounts(program);
-addLedgerCorrect(program);
 addReview(program);
+addWebhooks(program);
 await program.parseAsync();

@@ -1,36 +1,29 @@
 import { Option, type Command } from 'commander';
-import { formatWon } from '../functions/shared/money.ts';
-import { BANK_TAKES } from '../functions/shared/environment.ts';
-import { approveTransfer, type Approved } from '../functions/transfers/approve.step.ts';
-import { cancelTransfer } from '../functions/transfers/cancel.step.ts';
-import { closeTransfer, type Closed } from '../functions/transfers/close.step.ts';
-import { activeStops } from '../functions/transfers/stops.repository.ts';
 import {
-  listTransfers,
-  readTransferStory,
+  approve,
+  cancel,
+  close,
+  listTheTransfers,
+  showTransfer,
+  type Approved,
   type TransferStory,
   type TransferView,
-} from '../functions/transfers/transfer-view.repository.ts';
-import { HELD_REASONS, TRANSFER_STATES } from '../functions/transfers/transfer.table.ts';
-import { whatItWaitsFor } from '../functions/transfers/what-it-waits-for.ts';
-import type { HeldReason, TransferState } from '../functions/transfers/transfer.table.ts';
-import { atMost, columns, refusedAnswer, requestedAnswer, wallClock } from './lines.ts';
+} from '../functions/operators/transfer.routes.ts';
+import { formatWon } from '../functions/shared/money.ts';
 import {
-  actingNow,
-  acts,
-  answer,
-  reads,
-  rowNumber,
-  type ActOptions,
-  type Answer,
-  type ReadOptions,
-} from './person-command.ts';
+  HELD_REASONS,
+  TRANSFER_STATES,
+  type HeldReason,
+  type TransferState,
+} from '../functions/transfers/transfer.table.ts';
+import { linesOr, part, requestedText, wallClock } from './lines.ts';
+import { acts, ask, atMost, reads, rowNumber, type ActOptions, type ReadOptions } from './person-command.ts';
 
 interface ListOptions extends ReadOptions {
   readonly state?: TransferState;
   readonly held?: HeldReason;
   readonly seller?: string;
-  readonly limit: number;
+  readonly limit: string;
 }
 
 interface CloseOptions extends ActOptions {
@@ -43,29 +36,59 @@ export function addTransfers(program: Command): void {
   const transfers = program
     .command('transfers')
     .description('payouts and refunds (이체): look at them, let them go, cancel or close them');
-  addList(transfers);
-  addShow(transfers);
-  addApprove(transfers);
-  addCancel(transfers);
-  addClose(transfers);
-}
-
-function addList(transfers: Command): void {
   reads(transfers.command('list'))
-    .description('the latest transfers')
+    .description(listTheTransfers.summary)
     .addOption(new Option('--state <state>', 'only those in this state').choices(TRANSFER_STATES))
     .addOption(new Option('--held <reason>', 'only those that are held for this').choices(HELD_REASONS))
     .option('--seller <id>', "only this seller's")
-    .option('--limit <n>', 'how many at most', atMost, 50)
+    .option('--limit <n>', 'how many at most', atMost, '50')
     .action(async (options: ListOptions) => {
-      await answer(options, async ({ db }) => {
-        const { state, held, seller: sellerId, limit } = options;
-        const found = await listTransfers(db, { state, held, sellerId, limit });
-        const lines = columns(found.map(lineOf));
-        return {
-          text: lines.length === 0 ? 'There is no such transfer.' : lines.join('\n'),
-          json: { transfers: found },
-        };
+      const { state, held, seller: seller_id, limit } = options;
+      await ask(options, listTheTransfers, { state, held, seller_id, limit }, (found) =>
+        linesOr('There is no such transfer.', found.transfers.map(lineOf)),
+      );
+    });
+  reads(transfers.command('show'))
+    .description(showTransfer.summary)
+    .argument('<id>', 'the transfer', rowNumber)
+    .action(async (id: string, options: ReadOptions) => {
+      await ask(options, showTransfer, { transfer_id: id }, storyText);
+    });
+  acts(transfers.command('approve'))
+    .description(approve.summary)
+    .argument('<id>', 'the transfer', rowNumber)
+    .action(async (id: string, options: ActOptions) => {
+      await ask(options, approve, { transfer_id: id }, (approved) => approvedText(id, approved));
+    });
+  acts(transfers.command('cancel'))
+    .description(cancel.summary)
+    .argument('<id>', 'the transfer', rowNumber)
+    .action(async (id: string, options: ActOptions) => {
+      await ask(
+        options,
+        cancel,
+        { transfer_id: id },
+        ({ kind, amount }) =>
+          `Transfer ${id} of ${formatWon(amount)} won is cancelled.${kind === 'payout' ? ` What it was to pay stays owed: transfers approve ${id} pays it later.` : ''}`,
+      );
+    });
+  acts(transfers.command('close'))
+    .description(close.summary)
+    .argument('<id>', 'the transfer', rowNumber)
+    .addOption(
+      new Option('--outcome <outcome>', 'what became of it')
+        .choices(['succeeded', 'failed'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--evidence <text>', 'what you saw that says so; both people write the same')
+    .action(async (id: string, options: CloseOptions) => {
+      const { outcome, evidence } = options;
+      await ask(options, close, { transfer_id: id, outcome, evidence }, (closed) => {
+        if (closed.outcome === 'requested')
+          return requestedText(closed, `close transfer ${id} as ${outcome}`);
+        return closed.recorded === 'succeeded' || closed.recorded === 'ended'
+          ? `Transfer ${id} is closed: it has ${outcome}.`
+          : `Transfer ${id} is closed, and more is known of it: ${closed.recorded} (transfers show ${id}).`;
       });
     });
 }
@@ -89,32 +112,13 @@ function payeeOf({ kind, seller_id, deposit_row_id }: TransferView): string {
   return kind === 'payout' ? `payout to ${String(seller_id)}` : `refund of deposit ${String(deposit_row_id)}`;
 }
 
-function addShow(transfers: Command): void {
-  reads(transfers.command('show'))
-    .description('all that is known of one transfer')
-    .argument('<id>', 'the transfer', rowNumber)
-    .action(async (transferId: bigint, options: ReadOptions) => {
-      await answer(options, async ({ db }) => {
-        const story = await readTransferStory(db, transferId);
-        if (story === undefined) {
-          const message = `there is no transfer ${transferId.toString()}; transfers list shows the latest`;
-          return refusedAnswer({ outcome: 'refused', code: 'not_found', message });
-        }
-        const waitsFor = whatItWaitsFor(story.transfer, await activeStops(db));
-        return { text: storyText(story, waitsFor), json: { ...story, waits_for: waitsFor } };
-      });
-    });
-}
-
-function storyText(story: TransferStory, waitsFor: string): string {
+function storyText(story: TransferStory): string {
   const { transfer } = story;
   const { bank_code, account_number_masked, account_holder, fee, retry_of } = transfer;
   const destination =
     account_number_masked === null
       ? 'none yet'
       : `bank ${String(bank_code)}, ${account_number_masked}, ${String(account_holder)}`;
-  const part = (title: string, rows: string[][]): string[] =>
-    rows.length === 0 ? [] : [title, ...columns(rows).map((line) => `  ${line}`)];
   return [
     `Transfer ${transfer.transfer_id.toString()}: ${payeeOf(transfer)}, ${formatWon(transfer.amount)} won (fee ${formatWon(fee)}), ${stateOf(transfer)}`,
     `  to          ${destination}`,
@@ -123,7 +127,7 @@ function storyText(story: TransferStory, waitsFor: string): string {
     ...story.followedBy.map(
       (one) => `  followed by transfer ${one.transfer_id.toString()}, which is ${one.state}`,
     ),
-    `  waits for   ${waitsFor}`,
+    `  waits for   ${story.waits_for}`,
     ...part(
       'Orders:',
       story.orders.map((order) => [
@@ -179,90 +183,17 @@ function storyText(story: TransferStory, waitsFor: string): string {
   ].join('\n');
 }
 
-function addApprove(transfers: Command): void {
-  acts(transfers.command('approve'))
-    .description('two people let a held transfer go, or pay again what failed, came back or was cancelled')
-    .argument('<id>', 'the transfer', rowNumber)
-    .action(async (transferId: bigint, options: ActOptions) => {
-      await answer(options, async ({ db }) => {
-        const outcome = await approveTransfer(db, actingNow(options), transferId);
-        if (outcome.outcome === 'refused') return refusedAnswer(outcome);
-        return approvedAnswer(transferId, outcome.result);
-      });
-    });
-}
-
-function approvedAnswer(transferId: bigint, result: Approved): Answer {
-  const id = transferId.toString();
-  switch (result.outcome) {
+function approvedText(id: string, approved: Approved): string {
+  switch (approved.outcome) {
     case 'requested':
-      return requestedAnswer(result, `let transfer ${id} go`);
+      return requestedText(approved, `let transfer ${id} go`);
     case 'released':
-      return {
-        text:
-          result.waits === undefined
-            ? `Transfer ${id} goes on.`
-            : `Transfer ${id} is let go over its limits, and waits for something else still: ${result.waits}.`,
-        json: result,
-      };
+      return approved.waits === undefined
+        ? `Transfer ${id} goes on.`
+        : `Transfer ${id} is let go over its limits, and waits for something else still: ${approved.waits}.`;
     case 'planned_anew':
-      return {
-        text: `Transfer ${result.transferId.toString()} pays again what transfer ${id} did not${result.waits === undefined ? '' : `, once it need not wait for ${result.waits} any more`}.`,
-        json: result,
-      };
+      return `Transfer ${approved.transferId.toString()} pays again what transfer ${id} did not${approved.waits === undefined ? '' : `, once it need not wait for ${approved.waits} any more`}.`;
     default:
-      return result satisfies never;
+      return approved satisfies never;
   }
-}
-
-function addCancel(transfers: Command): void {
-  acts(transfers.command('cancel'))
-    .description('cancel a transfer that was not sent; its orders stay paid and owed')
-    .argument('<id>', 'the transfer', rowNumber)
-    .action(async (transferId: bigint, options: ActOptions) => {
-      await answer(options, async ({ db }) => {
-        const outcome = await cancelTransfer(db, actingNow(options), transferId);
-        if (outcome.outcome === 'refused') return refusedAnswer(outcome);
-        const { amount, kind } = outcome.result;
-        const id = transferId.toString();
-        return {
-          text: `Transfer ${id} of ${formatWon(amount)} won is cancelled.${kind === 'payout' ? ` What it was to pay stays owed: transfers approve ${id} pays it later.` : ''}`,
-          json: { outcome: 'cancelled', transfer_id: transferId, amount },
-        };
-      });
-    });
-}
-
-function addClose(transfers: Command): void {
-  acts(transfers.command('close'))
-    .description('two people end a transfer whose outcome nothing has told for a day')
-    .argument('<id>', 'the transfer', rowNumber)
-    .addOption(
-      new Option('--outcome <outcome>', 'what became of it')
-        .choices(['succeeded', 'failed'])
-        .makeOptionMandatory(),
-    )
-    .requiredOption('--evidence <text>', 'what you saw that says so; both people write the same')
-    .action(async (transferId: bigint, options: CloseOptions) => {
-      await answer(options, async ({ db }) => {
-        const { outcome: end, evidence } = options;
-        const absenceWaitMs = (BANK_TAKES.processingMinutes + BANK_TAKES.postingLagMinutes) * 60_000;
-        const closing = { transferId, outcome: end, evidence, absenceWaitMs };
-        const outcome = await closeTransfer(db, actingNow(options), closing);
-        if (outcome.outcome === 'refused') return refusedAnswer(outcome);
-        return closedAnswer(transferId, end, outcome.result);
-      });
-    });
-}
-
-function closedAnswer(transferId: bigint, end: string, result: Closed): Answer {
-  const id = transferId.toString();
-  if (result.outcome === 'requested') return requestedAnswer(result, `close transfer ${id} as ${end}`);
-  return {
-    text:
-      result.recorded === 'succeeded' || result.recorded === 'ended'
-        ? `Transfer ${id} is closed: it has ${end}.`
-        : `Transfer ${id} is closed, and more is known of it: ${result.recorded} (transfers show ${id}).`,
-    json: result,
-  };
 }

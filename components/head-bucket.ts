@@ -44,17 +44,24 @@ export class HeadBucket extends pulumi.ComponentResource {
     return this.bucket.arn;
   }
 
-  /** What keeping heads and reading the latest one takes (functions/ledger/head-bucket.client.ts). */
-  keepStatements(): aws.iam.PolicyStatement[] {
+  /** What reading the latest head takes (functions/ledger/head-bucket.client.ts). */
+  readStatements(): aws.iam.PolicyStatement[] {
     return [
-      {
-        Sid: 'KeepHeads',
-        Effect: 'Allow',
-        Action: ['s3:PutObject', 's3:GetObject'],
-        Resource: [pulumi.interpolate`${this.arn}/ledger-heads/*`],
-      },
+      { Sid: 'ReadHeads', Effect: 'Allow', Action: ['s3:GetObject'], Resource: [this.#heads] },
       { Sid: 'ListHeads', Effect: 'Allow', Action: ['s3:ListBucket'], Resource: [this.arn] },
     ];
+  }
+
+  /** What keeping a head takes beside that. */
+  keepStatements(): aws.iam.PolicyStatement[] {
+    return [
+      { Sid: 'KeepHeads', Effect: 'Allow', Action: ['s3:PutObject'], Resource: [this.#heads] },
+      ...this.readStatements(),
+    ];
+  }
+
+  get #heads(): pulumi.Output<string> {
+    return pulumi.interpolate`${this.arn}/ledger-heads/*`;
   }
 
   #createBucket(name: string, { retention, protection }: HeadBucketArgs): aws.s3.Bucket {

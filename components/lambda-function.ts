@@ -4,7 +4,7 @@ import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import type { FunctionKind, Variables } from '../functions/shared/environment.ts';
 import type { InvokedFunction } from './event-bus.ts';
-import { bundleFunction } from './function-bundle.ts';
+import { bundleFunction, type FunctionBundle } from './function-bundle.ts';
 
 /** Where a function runs that reaches the database. */
 export interface FunctionNetwork {
@@ -107,6 +107,11 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
     this.alias = args.rollout === 'none' ? undefined : this.#createAlias(name, args.rollout);
     if (args.onFailure !== 'caller') this.#createEventInvokeConfig(name, args.onFailure);
     this.registerOutputs({ functionName: this.function.name, version: this.version });
+  }
+
+  /** The function's name, for its metrics. Whoever calls it names the alias. */
+  get name(): pulumi.Output<string> {
+    return this.function.name;
   }
 
   /** The alias's ARN, which is what schedules, mappings and rules name. */
@@ -315,7 +320,7 @@ function dualStackVariables(): Record<string, string> {
  * sources give the same bytes, and so no difference.
  */
 async function bundleArchive(name: string, entry: string): Promise<pulumi.asset.Archive> {
-  const { code, sourceMap } = await bundleFunction({ name, entry: join(import.meta.dirname, '..', entry) });
+  const { code, sourceMap } = await bundleOnce(name, entry);
   const folder = join(BUNDLE_FOLDER, name);
   mkdirSync(folder, { recursive: true });
   const asset = (file: string, bytes: Uint8Array): pulumi.asset.FileAsset => {
@@ -327,4 +332,13 @@ async function bundleArchive(name: string, entry: string): Promise<pulumi.asset.
     'index.mjs': asset('index.mjs', code),
     'index.mjs.map': asset('index.mjs.map', sourceMap),
   });
+}
+
+/** Two functions of one entry, such as the two lanes of webhooks, are one bundle. */
+const bundles = new Map<string, Promise<FunctionBundle>>();
+
+function bundleOnce(name: string, entry: string): Promise<FunctionBundle> {
+  const made = bundles.get(entry) ?? bundleFunction({ name, entry: join(import.meta.dirname, '..', entry) });
+  bundles.set(entry, made);
+  return made;
 }

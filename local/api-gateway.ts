@@ -4,11 +4,26 @@ import type { AddressInfo } from 'node:net';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { LOCAL_ACCOUNT } from './aws-json-server.ts';
 import type { LocalFunction } from './function-host/function-host.ts';
+import { authorizeByIam, type LocalSigner } from './iam-authorizer.ts';
+
+/** What a request can be handed to. */
+export type GatewayTarget = Pick<LocalFunction, 'invoke'>;
+
+/** A route of its own, which an IAM authorizer stands before. */
+export interface SignedRoute {
+  /** Such as `POST /operators/v1/transfers/{transfer_id}/approve`. */
+  readonly routeKey: string;
+  readonly target: GatewayTarget;
+}
 
 export interface ApiGatewayOptions {
   /** A free one unless given. */
   readonly port?: number;
-  readonly target: LocalFunction;
+  /** Gets what no signed route takes. */
+  readonly target: GatewayTarget;
+  readonly signedRoutes?: readonly SignedRoute[];
+  /** Who can sign; nobody unless given. */
+  readonly signers?: readonly LocalSigner[];
 }
 
 export interface LocalApiGateway {
@@ -24,12 +39,13 @@ const REQUEST_BYTES_MAX = 10 * 1024 * 1024;
 const QUEUE_MS_MAX = 10_000;
 
 /**
- * An HTTP API in front of one function, on 127.0.0.1: requests become events of payload format 2.0, and its answers become responses, as API Gateway does (its
- * developer guide, "Lambda proxy integrations for HTTP APIs"). A function that fails is a 500, one that has no place free or no time left a 503.
+ * An HTTP API in front of functions, on 127.0.0.1: requests become events of payload format 2.0, and its answers become responses, as API Gateway does (its
+ * developer guide, "Lambda proxy integrations for HTTP APIs"). A function that fails is a 500, one that has no place free or no time left a 503. A
+ * signed route's function is asked only for whom the authorizer knows; all others get a 403.
  */
 export async function startApiGateway(options: ApiGatewayOptions): Promise<LocalApiGateway> {
   const server = createServer((incoming, outgoing) => {
-    serve(options.target, incoming, outgoing).catch(() => outgoing.destroy());
+    serve(options, incoming, outgoing).catch(() => outgoing.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -47,7 +63,7 @@ export async function startApiGateway(options: ApiGatewayOptions): Promise<Local
 }
 
 async function serve(
-  target: LocalFunction,
+  { target, signedRoutes = [], signers = [] }: ApiGatewayOptions,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
@@ -56,7 +72,14 @@ async function serve(
     fail(outgoing, 413, 'Request Too Long');
     return;
   }
-  const result = await target.invoke(eventOf(incoming, body), { queueMsMax: QUEUE_MS_MAX });
+  const event = eventOf(incoming, body);
+  const route = signedRoutes.find(({ routeKey }) => fits(routeKey, event));
+  const signed = route === undefined ? event : await signedEvent(event, route, signers, body);
+  if (signed === undefined) {
+    fail(outgoing, 403, 'Forbidden');
+    return;
+  }
+  const result = await (route?.target ?? target).invoke(signed, { queueMsMax: QUEUE_MS_MAX });
   switch (result.outcome) {
     case 'returned':
       answer(outgoing, result.payload as APIGatewayProxyStructuredResultV2);
@@ -74,6 +97,37 @@ async function serve(
   }
 }
 
+/** Whether a route is meant: the method, and the path part by part, each as it was written. A part in braces is any but none. */
+function fits(routeKey: string, { rawPath, requestContext }: APIGatewayProxyEventV2): boolean {
+  const [method, path = ''] = routeKey.split(' ');
+  const parts = path.split('/');
+  const asked = rawPath.split('/');
+  return (
+    method === requestContext.http.method &&
+    parts.length === asked.length &&
+    parts.every((part, n) => (/^\{\w+\}$/.test(part) ? asked[n] !== '' : part === asked[n]))
+  );
+}
+
+async function signedEvent(
+  event: APIGatewayProxyEventV2,
+  { routeKey }: SignedRoute,
+  signers: readonly LocalSigner[],
+  body: Buffer,
+): Promise<APIGatewayProxyEventV2 | undefined> {
+  const request = {
+    method: event.requestContext.http.method,
+    path: event.rawPath,
+    query: new URLSearchParams(event.rawQueryString),
+    headers: event.headers as Record<string, string>,
+    body,
+  };
+  const authorizer = await authorizeByIam(signers, request, new Date());
+  if (authorizer === undefined) return undefined;
+  const requestContext = { ...event.requestContext, routeKey, authorizer };
+  return { ...event, routeKey, requestContext };
+}
+
 async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -86,7 +140,8 @@ async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> 
 }
 
 function eventOf(incoming: IncomingMessage, body: Buffer): APIGatewayProxyEventV2 {
-  const url = new URL(incoming.url ?? '/', 'http://127.0.0.1');
+  // Not as a URL, which would put `..` and the like straight: the path goes on as it was written.
+  const [rawPath = '/', ...query] = (incoming.url ?? '/').split('?');
   const method = incoming.method ?? 'GET';
   const headers = Object.fromEntries(
     Object.entries(incoming.headers).map(([name, value]) => [
@@ -97,9 +152,9 @@ function eventOf(incoming: IncomingMessage, body: Buffer): APIGatewayProxyEventV
   const now = new Date();
   return {
     version: '2.0',
-    routeKey: `${method} ${url.pathname}`,
-    rawPath: url.pathname,
-    rawQueryString: url.search.slice(1),
+    routeKey: `${method} ${rawPath}`,
+    rawPath,
+    rawQueryString: query.join('?'),
     headers,
     requestContext: {
       accountId: LOCAL_ACCOUNT,
@@ -108,13 +163,13 @@ function eventOf(incoming: IncomingMessage, body: Buffer): APIGatewayProxyEventV
       domainPrefix: 'local',
       http: {
         method,
-        path: url.pathname,
+        path: rawPath,
         protocol: 'HTTP/1.1',
         sourceIp: incoming.socket.remoteAddress ?? '127.0.0.1',
         userAgent: headers['user-agent'] ?? '',
       },
       requestId: randomUUID(),
-      routeKey: `${method} ${url.pathname}`,
+      routeKey: `${method} ${rawPath}`,
       stage: '$default',
       time: now.toISOString(),
       timeEpoch: now.getTime(),

@@ -9,12 +9,14 @@ import { readEnvironment } from '../functions/shared/environment.ts';
 import { openDatabase, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
 import { createSecrets } from '../functions/shared/secrets.ts';
 import { LOCAL_REGION } from './aws-json-server.ts';
+import { OPERATORS_ROUTE_KEYS } from '../functions/operators/operators-api.ts';
 import { startApiGateway, type LocalApiGateway } from './api-gateway.ts';
 import { startBankSimulator, type BankSimulator } from './bank-simulator/bank-simulator.ts';
 import type { Faults } from './bank-simulator/faults.ts';
 import { startEventBus, type LocalEventBus } from './event-bus.ts';
 import { createFunctionHost, type FunctionHost, type LocalFunction } from './function-host/function-host.ts';
 import type { SandboxExit } from './function-host/sandbox.ts';
+import type { LocalSigner } from './iam-authorizer.ts';
 import { createEventSourceMapping, type EventSourceMapping } from './function-host/event-source-mapping.ts';
 import { enableRotation, localSecretsClient, prepareSecrets, SECRET_IDS } from './local-secrets.ts';
 import { startPostgres, type LocalPostgres } from './postgres.ts';
@@ -76,6 +78,8 @@ export interface SystemOptions {
   readonly settlementConcurrency: number;
   /** Where the API listens; a free port unless given. */
   readonly apiPort?: number;
+  /** Who can sign requests to the operators' routes; nobody unless given: people of one machine use the command line. */
+  readonly signers?: readonly LocalSigner[];
   /** Requests that one API key may make in a minute; as deployed unless given. */
   readonly apiRequestsPerMinute?: number;
   /** How long a call to the bank may take, seconds; as deployed unless given. */
@@ -120,7 +124,8 @@ export interface LocalSystem {
   readonly matcher: LocalFunction;
   readonly settlement: LocalFunction;
   readonly api: LocalFunction;
-  /** The API for shops, over HTTP. */
+  readonly operators: LocalFunction;
+  /** The API for shops, and the operators' routes behind their authorizer, over HTTP. */
   readonly gateway: LocalApiGateway;
   /** Rotates the database secret, when Secrets Manager calls it. */
   readonly rotation: LocalFunction;
@@ -226,6 +231,8 @@ async function assemble(
 
   const gateway = await startApiGateway({
     target: functions.api,
+    signedRoutes: OPERATORS_ROUTE_KEYS.map((routeKey) => ({ routeKey, target: functions.operators })),
+    ...(options.signers === undefined ? {} : { signers: options.signers }),
     ...(options.apiPort === undefined ? {} : { port: options.apiPort }),
   });
   stops.push(() => gateway.stop());
@@ -446,7 +453,7 @@ async function defineFunctions(
 ) {
   const define = definer(host, options, environment);
   const master = { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master };
-  const [matcher, settlement, verification, api, migration, rotation] = await Promise.all([
+  const [matcher, settlement, verification, api, operators, migration, rotation] = await Promise.all([
     define('matcher', 'cycle/match.handler.ts', { timeoutMs: MATCHER_TIMEOUT_MS, maximumConcurrency: 2 }),
     define('settlement', 'transfers/settle.handler.ts', {
       timeoutMs: SETTLEMENT_TIMEOUT_MS,
@@ -471,6 +478,11 @@ async function defineFunctions(
           : { API_REQUESTS_PER_MINUTE: options.apiRequestsPerMinute.toString() }),
       },
     }),
+    define('operators', 'operators/operators.handler.ts', {
+      timeoutMs: API_TIMEOUT_MS,
+      maximumConcurrency: 2,
+      extra: { HEAD_FOLDER: headsFolder(options.folder) },
+    }),
     define('migration', 'migrations/migrate.handler.ts', {
       timeoutMs: MIGRATION_TIMEOUT_MS,
       maximumConcurrency: 1,
@@ -482,7 +494,7 @@ async function defineFunctions(
       extra: master,
     }),
   ]);
-  return { matcher, settlement, verification, api, migration, rotation };
+  return { matcher, settlement, verification, api, operators, migration, rotation };
 }
 
 interface FunctionLimits {

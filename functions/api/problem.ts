@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { jsonOf } from '../shared/json.ts';
 
 /** One thing that is wrong with a request: where, with which value, and what would be right. */
 export interface FieldError {
@@ -63,26 +64,44 @@ export const problemSchema = z
 /** Answers a problem. */
 export function answerProblem(
   c: Pick<Context, 'body'>,
-  { status, code, detail, errors }: Problem,
+  { code, errors, ...problem }: Problem,
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  const body = {
-    type: `urn:smart-transfer:problem:${code}`,
-    title: PROBLEMS[code],
+  const named = errors === undefined || errors.length === 0 ? {} : { errors };
+  return answerProblemAs(c, { ...problem, code, title: PROBLEMS[code], ...named }, headers);
+}
+
+/** Answers a problem of a kind of its own, with whatever else there is to say of it. */
+export function answerProblemAs(
+  c: Pick<Context, 'body'>,
+  {
     status,
     code,
+    title,
     detail,
-    ...(errors === undefined || errors.length === 0 ? {} : { errors }),
-  };
-  return c.body(JSON.stringify(body), status, { 'content-type': 'application/problem+json', ...headers });
+    ...more
+  }: {
+    readonly status: ContentfulStatusCode;
+    readonly code: string;
+    readonly title: string;
+    readonly detail: string;
+    readonly [name: string]: unknown;
+  },
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const body = { type: `urn:smart-transfer:problem:${code}`, title, status, code, detail, ...more };
+  return c.body(jsonOf(body), status, { 'content-type': 'application/problem+json', ...headers });
 }
 
 /** How much of a value is quoted back, characters. */
 const QUOTED_MAX = 80;
 
+/** Fields whose values are never quoted: an account number stands in no answer and no log. */
+const UNQUOTED: readonly unknown[] = ['account_number'];
+
 /** What a schema found wrong, field by field: `part` says where the fields stand. */
 export function fieldErrors(
-  part: 'body' | 'query' | 'path',
+  part: 'body' | 'query' | 'path' | 'header',
   input: unknown,
   error: z.ZodError,
 ): FieldError[] {
@@ -93,7 +112,7 @@ export function fieldErrors(
         remedy: 'this field is not known here; leave it out',
       }));
     }
-    const value = quote(valueAt(input, issue.path));
+    const value = UNQUOTED.includes(issue.path.at(-1)) ? undefined : quote(valueAt(input, issue.path));
     return [
       {
         field: [part, ...issue.path.map(String)].join('.'),

@@ -1,15 +1,11 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
+import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Kysely } from 'kysely';
-import type { Context } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
-import { HTTPException } from 'hono/http-exception';
-import { routePath } from 'hono/route';
 import type { Database } from '../database.ts';
 import type { Clock } from '../shared/clock.ts';
 import type { Shop } from '../shops/shop.repository.ts';
 import { admitShop } from './admit.ts';
 import { docsPage } from './docs-page.ts';
-import { answerProblem, fieldErrors } from './problem.ts';
+import { createJsonApi } from './json-api.ts';
 import { depositRoutes } from '../deposits/deposit.routes.ts';
 import { eventRoutes } from '../events/event.routes.ts';
 import { orderRoutes } from '../orders/order.routes.ts';
@@ -45,9 +41,6 @@ export interface ShopApiEnv {
 
 export type ShopApi = OpenAPIHono<ShopApiEnv>;
 
-/** No request is larger than this: an order is a few hundred bytes. */
-const BODY_BYTES_MAX = 16 * 1024;
-
 const DESCRIPTION = `Place an order, tell the buyer the account, the exact amount and the one-time depositor name (입금자명) to type, and learn when it is paid.
 Amounts are whole won. Times are ISO 8601 in UTC. Every error is a Problem (RFC 9457) that names the field, the value and the remedy.`;
 
@@ -55,50 +48,16 @@ Amounts are whole won. Times are ISO 8601 in UTC. Every error is a Problem (RFC 
  * The API for shops: the same application behind API Gateway and in the local system. It needs no socket: it answers requests.
  */
 export function createShopApi(parts: ShopApiParts): ShopApi {
-  const app: ShopApi = new OpenAPIHono<ShopApiEnv>({
-    defaultHook: async (result, c) => {
-      if (result.success) return;
-      const { part, input } = await whatWasSent(result.target, c);
-      const errors = fieldErrors(part, input, result.error);
-      const fields = errors.map((one) => one.field).join(', ');
-      const detail = `${errors.length} ${errors.length === 1 ? 'field does' : 'fields do'} not fit: ${fields}`;
-      return answerProblem(c, { status: 400, code: 'invalid', detail, errors });
-    },
+  const app: ShopApi = createJsonApi<ShopApiEnv>({
+    guarded: '/v1/*',
+    admit: admitShop(parts),
+    documents: '/docs',
+    log: parts.log,
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'api_key', {
     type: 'http',
     scheme: 'bearer',
     description: 'An API key of the shop, `st_…`.',
-  });
-  app.use('*', async (c, next) => {
-    await next();
-    c.res.headers.set('cache-control', 'no-store');
-    c.res.headers.set('x-content-type-options', 'nosniff');
-  });
-  app.use('/v1/*', admitShop(parts));
-  app.use(
-    '/v1/*',
-    bodyLimit({
-      maxSize: BODY_BYTES_MAX,
-      onError: (c: Context) =>
-        answerProblem(c, {
-          status: 413,
-          code: 'too_large',
-          detail: `a request holds at most ${BODY_BYTES_MAX} bytes`,
-        }),
-    }),
-  );
-  app.use('/v1/*', async (c, next) => {
-    const type = c.req.header('content-type');
-    const hasBody = c.req.raw.body !== null && c.req.header('content-length') !== '0';
-    if (hasBody && !/^application\/json\s*(;|$)/i.test(type ?? ''))
-      return answerProblem(c, {
-        status: 415,
-        code: 'unsupported_media_type',
-        detail: `the body's content-type is ${type ?? 'missing'}; send application/json`,
-      });
-    await next();
-    return;
   });
   orderRoutes(app, parts);
   sellerRoutes(app, parts);
@@ -114,49 +73,5 @@ export function createShopApi(parts: ShopApiParts): ShopApi {
     });
   app.get('/openapi.json', (c) => c.json(document()));
   app.get('/docs', (c) => c.html(docsPage(document())));
-  app.notFound((c) =>
-    answerProblem(c, {
-      status: 404,
-      code: 'not_found',
-      detail: `there is no ${c.req.method} ${c.req.path}; /docs lists what there is`,
-    }),
-  );
-  app.onError((error, c) => {
-    if (error instanceof HTTPException && error.status === 400)
-      return answerProblem(c, { status: 400, code: 'bad_request', detail: 'the body is not whole JSON' });
-    parts.log.error('a request could not be answered', {
-      method: c.req.method,
-      path: routePath(c),
-      error: error.message,
-    });
-    return isUnavailable(error)
-      ? answerProblem(
-          c,
-          { status: 503, code: 'unavailable', detail: 'the database is not reached; try again in a moment' },
-          { 'retry-after': '15' },
-        )
-      : answerProblem(c, {
-          status: 500,
-          code: 'internal',
-          detail: 'nothing was changed; the error is logged',
-        });
-  });
   return app;
-}
-
-/** The part of a request that a schema refused, as it came: its values are quoted back. */
-async function whatWasSent(
-  target: string,
-  c: Context<ShopApiEnv>,
-): Promise<{ part: 'body' | 'query' | 'path'; input: unknown }> {
-  if (target === 'query') return { part: 'query', input: c.req.query() };
-  if (target === 'param') return { part: 'path', input: c.req.param() };
-  return { part: 'body', input: await c.req.json<unknown>() };
-}
-
-/** The database is away, or resumes from a pause: SQLSTATE classes 08, 53 and 57P, Node's own codes, the driver's words. */
-function isUnavailable(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  if (typeof code === 'string') return /^(08|53|57P|E[A-Z]+$)/.test(code);
-  return typeof message === 'string' && /connection|timeout/i.test(message);
 }

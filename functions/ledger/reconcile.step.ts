@@ -51,45 +51,37 @@ export async function reconcile(
   complete: boolean,
 ): Promise<AccountReconciliation | undefined> {
   const { db, now, token, log } = context;
-  const reconciled = await db
+  const compared = await db
     .transaction()
     .setIsolationLevel('repeatable read')
-    .execute(async (trx) => {
-      await fence(trx, token);
-      const young = new Date(now.getTime() - YOUNG_MINUTES * 60_000);
-      const figures = await readFigures(trx, account, young);
-      if (figures.lastRows.length > 0 && !figures.opened) return undefined;
-      const { paidNotShown, shownNotPaid, unbooked } = figures;
-      const booked = (await readBalances(trx, [bankAccount(account)])).get(bankAccount(account)) ?? 0n;
-      const statementBalance = closingBalance(figures.lastRows, figures.rowsBefore);
-      const expectedBalance = booked + paidNotShown - shownNotPaid + unbooked;
-      const drift = statementBalance - expectedBalance;
-      const oneSided = await readOneSided(trx, account, young);
-      const result = { account, statementBalance, expectedBalance, drift, oneSided };
-      const sound = complete && figures.chainWhole;
-      const sources = drift === 0n ? undefined : await readSources(trx, account);
-      const halted = sound ? await haltIfItStands(trx, now, result, sources) : undefined;
-      await insertReconciliation(trx, {
-        ...result,
-        cycleToken: token,
-        at: now,
-        unexplainedRows: oneSided.unexplained_rows.count,
-        complete: sound,
-        detail: {
-          booked: booked.toString(),
-          paid_not_shown: paidNotShown.toString(),
-          shown_not_paid_won: shownNotPaid.toString(),
-          unbooked: unbooked.toString(),
-          rows_through: figures.rowsThrough.toString(),
-          postings_through: figures.postingsThrough.toString(),
-          ...oneSided,
-          ...sources,
-        },
-      });
-      return { result, halted, sources };
+    .setAccessMode('read only')
+    .execute(async (trx) => await compareAccount(trx, account, now));
+  if (compared === undefined) return undefined;
+  const { result, figures, booked, sources } = compared;
+  const sound = complete && figures.chainWhole;
+  // Apart from the snapshot that was compared: under it, another stop that is raised at the same moment would make this halt fail.
+  const halted = await db.transaction().execute(async (trx) => {
+    await fence(trx, token);
+    const why = sound ? await haltIfItStands(trx, now, result, sources) : undefined;
+    await insertReconciliation(trx, {
+      ...result,
+      cycleToken: token,
+      at: now,
+      unexplainedRows: result.oneSided.unexplained_rows.count,
+      complete: sound,
+      detail: {
+        booked: booked.toString(),
+        paid_not_shown: figures.paidNotShown.toString(),
+        shown_not_paid_won: figures.shownNotPaid.toString(),
+        unbooked: figures.unbooked.toString(),
+        rows_through: figures.rowsThrough.toString(),
+        postings_through: figures.postingsThrough.toString(),
+        ...result.oneSided,
+        ...sources,
+      },
     });
-  if (reconciled === undefined) return undefined;
-  const { result, halted, sources } = reconciled;
+    return why;
+  });
   if (halted !== undefined) {
     const { drift, oneSided } = result;
     log.error('statement and books differ; payouts are halted', {
@@ -102,6 +94,22 @@ export async function reconcile(
     log.error('withdrawals that nothing explains', { unexplained_rows: result.oneSided.unexplained_rows });
   }
   return result;
+}
+
+/** Reads both sides as of one instant; nothing while none of the account's rows is booked. */
+async function compareAccount(trx: Trx<Database>, account: string, now: Date) {
+  const young = new Date(now.getTime() - YOUNG_MINUTES * 60_000);
+  const figures = await readFigures(trx, account, young);
+  if (figures.lastRows.length > 0 && !figures.opened) return undefined;
+  const { paidNotShown, shownNotPaid, unbooked } = figures;
+  const booked = (await readBalances(trx, [bankAccount(account)])).get(bankAccount(account)) ?? 0n;
+  const statementBalance = closingBalance(figures.lastRows, figures.rowsBefore);
+  const expectedBalance = booked + paidNotShown - shownNotPaid + unbooked;
+  const drift = statementBalance - expectedBalance;
+  const oneSided = await readOneSided(trx, account, young);
+  const result: AccountReconciliation = { account, statementBalance, expectedBalance, drift, oneSided };
+  const sources = drift === 0n ? undefined : await readSources(trx, account);
+  return { result, figures, booked, sources };
 }
 
 /** Where a drift comes from, since the account last added up. */

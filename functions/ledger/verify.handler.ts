@@ -1,5 +1,4 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { S3Client } from '@aws-sdk/client-s3';
 import type { Context } from 'aws-lambda';
 import { sql } from 'kysely';
 import type { Database } from '../database.ts';
@@ -11,9 +10,7 @@ import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { checkDaily, type DailyResult } from './daily.step.ts';
 import { dailyMetrics } from './daily-metrics.ts';
-import type { HeadArchive } from './head-archive.ts';
-import { createHeadBucket } from './head-bucket.client.ts';
-import { createHeadFolder } from './head-folder.client.ts';
+import { openArchive } from './head-archive.client.ts';
 
 /** No page begins with less left, ms: the longest statement that the login may run, and a little to record what was found. */
 const RESERVE_MS = 35_000;
@@ -23,12 +20,7 @@ const clock = clockFromEnvironment(process.env);
 const logger = new Logger({ serviceName: 'verification' });
 const writeMetrics = createMetricsLog('verification');
 const db = openDatabase<Database>(env, createSecrets(env.SECRET_TTL_S), 1);
-const archive = openArchive();
-
-function openArchive(): HeadArchive | undefined {
-  if (env.HEAD_BUCKET !== undefined) return createHeadBucket(new S3Client({}), env.HEAD_BUCKET);
-  return env.HEAD_FOLDER === undefined ? undefined : createHeadFolder(env.HEAD_FOLDER);
-}
+const archive = openArchive(env);
 
 /** The daily schedule's event. `dry_run` looks whether the check could run, and changes nothing. */
 export interface VerifyEvent {

@@ -1,8 +1,8 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Database } from '../database.ts';
-import { recordDeed, type Deed } from './audit.repository.ts';
+import { readDeedOf, recordDeed, REQUEST_ONCE, type Deed } from './audit.repository.ts';
 import type { Acting } from './person.ts';
-import type { Refused } from './refusal.ts';
+import { refuse, type Refused } from './refusal.ts';
 
 export { refuse, type Refused } from './refusal.ts';
 
@@ -11,6 +11,11 @@ export interface Done<Result> {
   readonly outcome: 'done';
   readonly result: Result;
   readonly deed: Deed;
+}
+
+/** What was asked is done already, by an earlier sending of the same request: nothing is done again. */
+export interface DoneAlready extends Refused {
+  readonly deed: Deed & { readonly at: Date };
 }
 
 /** Carries a refusal out of a transaction, which is rolled back on its way. */
@@ -30,7 +35,8 @@ const GIVES_WAY: readonly unknown[] = ['40P01', '40001'];
 
 /**
  * Does what a person asks, with its postings and its trace, in one transaction. Refused means that all of it is rolled back: the state is as it was. Where
- * the database makes it give way to somebody else, it is done again from its beginning.
+ * the database makes it give way to somebody else, it is done again from its beginning. A request with a key is done once: sent again, it is refused as
+ * `done_already`, with what it did; the same key with another request is refused as `key_used_otherwise`.
  *
  * @throws when the infrastructure is broken, or for a mistake in this program; nothing is kept then, either.
  */
@@ -39,13 +45,38 @@ export async function act<Result>(
   acting: Acting,
   work: (trx: Transaction<Database>) => Promise<Done<Result> | Refused>,
 ): Promise<{ readonly outcome: 'done'; readonly result: Result } | Refused> {
+  const before = await whatItDid(db, acting);
+  if (before !== undefined) return before;
   for (let tried = 1; ; tried += 1) {
     try {
-      return await actOnce(db, acting, work);
+      const outcome = await actOnce(db, acting, work);
+      // The state that refuses it may be what a twin of this request has brought about in this moment.
+      return outcome.outcome === 'refused' ? ((await whatItDid(db, acting)) ?? outcome) : outcome;
     } catch (error) {
-      if (tried >= TRIES_MAX || !GIVES_WAY.includes((error as { code?: unknown }).code)) throw error;
+      const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+      const twin = constraint === REQUEST_ONCE ? await whatItDid(db, acting) : undefined;
+      if (twin !== undefined) return twin;
+      if (tried >= TRIES_MAX || !GIVES_WAY.includes(code)) throw error;
     }
   }
+}
+
+/** Why a request is not done again: it was done, or its key was used for another. */
+async function whatItDid(
+  db: Kysely<Database>,
+  { by, request }: Acting,
+): Promise<Refused | DoneAlready | undefined> {
+  if (request === undefined) return undefined;
+  const known = await readDeedOf(db, by, request.key);
+  if (known === undefined) return undefined;
+  const { fingerprint, ...deed } = known;
+  const name = `${deed.action}, ${deed.subject}, at ${deed.at.toISOString()}`;
+  if (fingerprint !== request.fingerprint)
+    return refuse(
+      'key_used_otherwise',
+      `key ${request.key} was used for something else (${name}): leave the key out, and a new one is made`,
+    );
+  return { ...refuse('done_already', `this was done already (${name}), and is not done again`), deed };
 }
 
 async function actOnce<Result>(

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { jsonOf } from '../shared/json.ts';
 import type { Acting } from './person.ts';
@@ -12,6 +12,35 @@ export interface Deed {
   readonly detail?: object;
 }
 
+/** A deed that was done, by the key of the request that asked for it. */
+export interface KnownDeed {
+  readonly action: string;
+  readonly subject: string;
+  readonly detail: object;
+  readonly at: Date;
+  readonly fingerprint: string;
+}
+
+/** The index that lets a person's key stand in the trail once. */
+export const REQUEST_ONCE = 'audit_request_once';
+
+/** What a person's request with this key has done, if it was done. */
+export async function readDeedOf(
+  db: Kysely<Database>,
+  actor: string,
+  key: string,
+): Promise<KnownDeed | undefined> {
+  const row = await db
+    .selectFrom('audit')
+    .select(['action', 'subject', 'detail', 'at', 'request_fingerprint'])
+    .where('actor', '=', actor)
+    .where('request_key', '=', key)
+    .executeTakeFirst();
+  if (row === undefined) return undefined;
+  const { request_fingerprint: fingerprint, ...deed } = row;
+  return { ...deed, fingerprint: fingerprint ?? '' };
+}
+
 /** Leaves the trace of a person's action, in the transaction of the action itself. */
 export async function recordDeed(trx: Transaction<Database>, acting: Acting, deed: Deed): Promise<void> {
   await trx
@@ -23,6 +52,8 @@ export async function recordDeed(trx: Transaction<Database>, acting: Acting, dee
       reason: acting.reason,
       detail: sql`${jsonOf(deed.detail ?? {})}::jsonb`,
       at: acting.at,
+      request_key: acting.request?.key ?? null,
+      request_fingerprint: acting.request?.fingerprint ?? null,
     })
     .execute();
 }

@@ -6,11 +6,19 @@ export type PersonId = Brand<string, 'PersonId'>;
 /** Why a person did something, in their own words: 3 to 500 characters. */
 export type Reason = Brand<string, 'Reason'>;
 
+/** Names one command of a person, so that it is done once however often it is sent. */
+export interface RequestKey {
+  readonly key: string;
+  /** Of all that was asked: the same key with something else is a mistake. It gives no account number away. */
+  readonly fingerprint: string;
+}
+
 /** Who acts, when, and why. */
 export interface Acting {
   readonly by: PersonId;
   readonly reason: Reason;
   readonly at: Date;
+  readonly request?: RequestKey;
 }
 
 const PERSON_ID = /^[\p{L}\p{N}][\p{L}\p{N}._@+-]{0,63}$/u;

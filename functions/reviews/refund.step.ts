@@ -63,7 +63,12 @@ export async function refundDeposit(
       matter,
       { action: 'review refund', subject },
       async () => {
-        const transferId = await insertRefund(trx, vault, { depositRowId, amount, to }, acting.at);
+        const { transferId, isHeld } = await insertRefund(
+          trx,
+          vault,
+          { depositRowId, amount, to },
+          acting.at,
+        );
         await takeRemainder(trx, deposit, 'refund_pending', acting.at);
         const decisionId = await insertDecision(trx, acting, {
           kind: 'refund',
@@ -77,8 +82,8 @@ export async function refundDeposit(
           kind: 'refund',
           deposits: [{ rowId: depositRowId, amount, state: 'refund_pending', remaining: ZERO_WON }],
           orders: [],
-          planned: 1,
-          held: 0,
+          planned: isHeld ? 0 : 1,
+          held: isHeld ? 1 : 0,
         };
         return { outcome: 'refunding', decided, transferId };
       },

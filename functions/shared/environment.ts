@@ -44,9 +44,22 @@ const database = {
   SECRET_TTL_S: seconds(300),
 };
 
-const bank = {
+/** What an account number is written and read with. */
+const dataKeys = {
   /** JSON `{current, keys: {<id>: base64 of 32 bytes}, fingerprint: base64}`. */
   DATA_KEYS_SECRET_ID: z.string().min(1),
+};
+
+/** How long the bank takes, minutes. */
+const bankTimes = {
+  /** The longest that the bank takes to execute what reached it. */
+  BANK_PROCESSING_MINUTES: seconds(BANK_TAKES.processingMinutes),
+  /** The longest that the bank takes to show a row on the statement. */
+  BANK_POSTING_LAG_MINUTES: seconds(BANK_TAKES.postingLagMinutes),
+};
+
+const bank = {
+  ...dataKeys,
   BANK_BASE_URL: z.url(),
   /** JSON `{client_id, client_secret, organisation_code}`. */
   BANK_CREDENTIALS_SECRET_ID: z.string().min(1),
@@ -79,10 +92,7 @@ const matcher = z.object({
   TRANSFER_QUEUE_URL: z.url(),
   /** Minutes between two scheduled cycles: a transfer that was dispatched longer ago than this and is not claimed is dispatched again. */
   CYCLE_MINUTES: seconds(5),
-  /** The longest that the bank takes to execute what reached it, minutes. */
-  BANK_PROCESSING_MINUTES: seconds(BANK_TAKES.processingMinutes),
-  /** The longest that the bank takes to show a row on the statement, minutes. */
-  BANK_POSTING_LAG_MINUTES: seconds(BANK_TAKES.postingLagMinutes),
+  ...bankTimes,
   /** Deposits a page. */
   PAGE_SIZE: seconds(1000),
   /** After so many sends without success a transfer is held for a person. */
@@ -123,12 +133,22 @@ const api = z.object({
   API_REQUESTS_PER_MINUTE: seconds(600),
 });
 
-const verification = z.object({
-  ...database,
+const heads = {
   /** The bucket, with object lock, in which each day's head of the ledger is kept where the database's owner cannot rewrite it. */
   HEAD_BUCKET: z.string().min(1).optional(),
   /** A folder that stands in for the bucket on one machine. With neither, heads are kept in the database only. */
   HEAD_FOLDER: z.string().min(1).optional(),
+};
+
+const verification = z.object({ ...database, ...heads });
+
+const operators = z.object({
+  ...database,
+  ...dataKeys,
+  ...heads,
+  ...bankTimes,
+  /** How the people of this stack sign in: one way, since whoever had two would be two people. */
+  OPERATORS_SIGN_IN: z.enum(['identity_center', 'iam_user']).default('identity_center'),
 });
 
 /** In the VPC: what reads and writes deliveries, and queues attempts. */
@@ -147,6 +167,7 @@ export const environments = {
   settlement,
   verification,
   api,
+  operators,
   webhookQueueing,
   webhookDelivery,
   migration: owner,

@@ -45,6 +45,9 @@ export interface AuditTable {
   reason: string;
   detail: JSONColumnType<object>;
   at: Date;
+  /** The request's own key and fingerprint, where it had them: a person's key stands here once. */
+  request_key: string | null;
+  request_fingerprint: string | null;
 }
 
 export interface InstallationTable {

@@ -10,7 +10,7 @@ import { formatWon, sumWon, won } from '../shared/money.ts';
 import type { Trx } from '../shared/postgres.ts';
 import { readDoubts } from './doubt.repository.ts';
 import { openTally } from './plan.ts';
-import { insertTransfers, readSellers } from './plan.repository.ts';
+import { insertTransfers, mayBePaidByGivenUpRow, readSellers } from './plan.repository.ts';
 import { lockItemsToBePaid } from './release.repository.ts';
 import { lockTransfer, type LockedTransfer } from './transfer.repository.ts';
 import type { HeldReason, Transfer } from './transfer.table.ts';
@@ -106,7 +106,10 @@ async function releaseHeld(
   });
 }
 
-/** A limit that two people lift is not all that a payout may wait for: the seller may owe by now, or have another account than the payout was planned to. */
+/**
+ * A limit that two people lift is not all that a payout may wait for: the seller may owe by now, or have another account than the payout was planned to, and a row
+ * that was given up after a restore may have paid it.
+ */
 async function whatElseItWaitsFor(
   trx: Trx<Database>,
   transfer: Transfer,
@@ -117,7 +120,9 @@ async function whatElseItWaitsFor(
   const waits = reasonToHold(sellerId, won(transfer.amount), { limits: true });
   if (waits !== undefined) return waits;
   const approved = (await readAccounts(trx, sellerId)).find((account) => account.state === 'approved');
-  return approved?.payout_account_id === transfer.payout_account_id ? undefined : 'approval';
+  if (approved?.payout_account_id !== transfer.payout_account_id) return 'approval';
+  const isLookedAt = transfer.held_reason === 'restore';
+  return !isLookedAt && (await mayBePaidByGivenUpRow(trx, transfer.transfer_id)) ? 'restore' : undefined;
 }
 
 async function whichAccountWaits(trx: Trx<Database>, transfer: Transfer): Promise<Refused> {

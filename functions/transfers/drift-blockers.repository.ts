@@ -15,10 +15,17 @@ const ROWS_MAX = 20;
 
 /**
  * What still stands of the cause of a halt on drift: an account whose books and statement were not compared completely since the halt, or do not agree; rows
- * that took money out and that nobody has explained; an attempt that is said to have paid, and whose withdrawal nobody has seen.
+ * that took money out and that nobody has explained; an attempt that is said to have paid, and whose withdrawal nobody has seen; orders, deposits or transfers
+ * that differ from the ledger; a ledger that was found changed since the halt, of which no later check can say that it is sound again.
  */
 export async function readDriftBlockers(trx: Transaction<Database>, haltedAt: Date): Promise<Blocker[]> {
-  return [...(await unreconciled(trx, haltedAt)), ...(await inSuspense(trx)), ...(await executedUnseen(trx))];
+  return [
+    ...(await unreconciled(trx, haltedAt)),
+    ...(await inSuspense(trx)),
+    ...(await executedUnseen(trx)),
+    ...(await booksDiffer(trx)),
+    ...(await ledgerBroken(trx, haltedAt)),
+  ];
 }
 
 async function unreconciled(trx: Transaction<Database>, haltedAt: Date): Promise<Blocker[]> {
@@ -76,4 +83,35 @@ async function executedUnseen(trx: Transaction<Database>): Promise<Blocker[]> {
     code: `executed_unseen ${reference}`,
     message: `attempt ${reference} of transfer ${transfer_id.toString()} is said to have paid, though the transfer cannot have it, and no statement has shown it yet: wait for the row, or make sure with the bank that there is none`,
   }));
+}
+
+async function booksDiffer(trx: Transaction<Database>): Promise<Blocker[]> {
+  const { rows } = await sql<{ scope: 'touched' | 'whole'; differences: number; at: Date }>`
+    select last.scope, last.differences, last.at from unnest(array['touched', 'whole']) as kept(scope) cross join lateral (
+      select scope, differences, at from books_comparison c
+      where c.scope = kept.scope order by c.comparison_id desc limit 1
+    ) last
+    where last.differences > 0 order by last.scope`.execute(trx);
+  return rows.map(({ scope, differences, at }) => ({
+    code: `books_differ ${scope} ${differences}`,
+    message: `orders, deposits or transfers differ from the ledger in ${differences} places (${at.toISOString()}): the alarm books_differ names them; when they are mended, the next ${scope === 'whole' ? 'daily check' : 'cycle'} finds none`,
+  }));
+}
+
+async function ledgerBroken(trx: Transaction<Database>, haltedAt: Date): Promise<Blocker[]> {
+  const broken = await trx
+    .selectFrom('alarm')
+    .select('alarm_id')
+    .where('name', '=', 'ledger_broken')
+    .where('raised_at', '>=', haltedAt)
+    .orderBy('alarm_id', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (broken === undefined) return [];
+  return [
+    {
+      code: `ledger_broken ${broken.alarm_id.toString()}`,
+      message: `the ledger is not what it was (alarm ${broken.alarm_id.toString()}): ledger verify names the first broken entry; find out who changed it before anything is paid`,
+    },
+  ];
 }

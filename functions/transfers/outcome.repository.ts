@@ -18,6 +18,7 @@ import {
 } from '../ledger/postings.ts';
 import { won } from '../shared/money.ts';
 import { assertRows } from '../shared/postgres.ts';
+import { lockPlanning } from './plan.repository.ts';
 import { haltOnDrift, raiseAlarm } from './stops.repository.ts';
 import type { EvidenceVerdict, Transfer, TransferAttempt } from './transfer.table.ts';
 
@@ -341,13 +342,15 @@ async function lookBeforeSendingAgain(
 }
 
 /**
- * Sellers' balances may no longer cover what is planned: what is not claimed yet waits until it is seen to, and so does all that is planned from now on.
+ * Sellers' balances may no longer cover what is planned: what is not claimed yet waits until it is seen to, and so does all that is planned from now on. Whoever
+ * plans or releases a payout at this moment has committed it, and it is held here, or begins after, and knows of the debt.
  */
 export async function holdPayoutsForDebt(
   trx: Transaction<Database>,
   sellerIds: readonly string[],
 ): Promise<void> {
   if (sellerIds.length === 0) return;
+  await lockPlanning(trx);
   await trx
     .updateTable('seller')
     .set({ may_owe: true })

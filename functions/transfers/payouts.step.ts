@@ -46,11 +46,13 @@ export interface Blocked extends Refused {
  * complete cycle. A halt after a restore is looked at when no other stands, by its own rules, and has no despite.
  *
  * @param despite whether to resume although the cause stands.
+ * @param waitMs the bank's longest processing time and posting lag together.
  */
 export async function resumePayouts(
   db: Kysely<Database>,
   acting: Acting,
   despite: boolean,
+  waitMs?: number,
 ): Promise<{ readonly outcome: 'done'; readonly result: Resumed | Requested } | Refused | Blocked> {
   let blockers: readonly Blocker[] = [];
   const outcome = await act<Resumed | Requested>(db, acting, async (trx) => {
@@ -78,7 +80,7 @@ export async function resumePayouts(
     });
   });
   if (outcome.outcome === 'done') return outcome;
-  if (outcome.code === RESTORED) return await afterRestore(db, acting);
+  if (outcome.code === RESTORED) return await afterRestore(db, acting, waitMs);
   return outcome.code === 'blocked' ? { ...outcome, blockers } : outcome;
 }
 
@@ -88,8 +90,9 @@ const RESTORED = 'restored';
 async function afterRestore(
   db: Kysely<Database>,
   acting: Acting,
+  waitMs: number | undefined,
 ): Promise<{ readonly outcome: 'done'; readonly result: Resumed | Requested } | Refused> {
-  const outcome = await resumeAfterRestore(db, acting);
+  const outcome = await resumeAfterRestore(db, acting, waitMs);
   if (outcome.outcome === 'refused') return outcome;
   const { result } = outcome;
   if (result.outcome === 'requested') return { outcome: 'done', result };

@@ -1,4 +1,4 @@
-import { sql, type Transaction } from 'kysely';
+import { sql, type RawBuilder, type Transaction } from 'kysely';
 import { kstDate, kstMidnight } from '../bank/kst.ts';
 import type { Database } from '../database.ts';
 import { won, type BasisPoints, type Won } from '../shared/money.ts';
@@ -8,6 +8,14 @@ import type { Transfer } from './transfer.table.ts';
 
 /** The key of the advisory lock under which payouts are planned; the migrations' own lock has another. */
 const PLANNING_LOCK = 1;
+
+/**
+ * Lets payouts be planned, let go or held by this transaction alone until it ends. A statement of its own: the next one must see what the holder before has
+ * committed.
+ */
+export async function lockPlanning(trx: Transaction<Database>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${PLANNING_LOCK})`.execute(trx);
+}
 
 /**
  * What planning needs to know of sellers: rates, limits, whether an account is approved, what was let go today, and who may owe. Whoever plans payouts holds
@@ -20,8 +28,7 @@ export async function readSellers(
   now: Date,
 ): Promise<Map<string, PayableSeller>> {
   if (sellerIds.length === 0) return new Map();
-  // A statement of its own: the next one must see what the holder before has committed.
-  await sql`select pg_advisory_xact_lock(${PLANNING_LOCK})`.execute(trx);
+  await lockPlanning(trx);
   const goingOutToday = sql`(
     select coalesce(sum(t.amount), 0)::bigint from transfer t
     where t.kind = 'payout' and coalesce(t.let_go_at, t.planned_at) >= ${kstMidnight(kstDate(now))} and t.approval_id is null
@@ -88,6 +95,31 @@ export async function readOrdersPaidOut(
   return new Set(rows.map((row) => row.order_id));
 }
 
+/**
+ * Whether a transfer, with its amount and the time of its deposit in the columns of `transfer`, may be what a row has paid that people have given up after a
+ * restore: the row has its amount, and left after its deposit had come.
+ */
+export function fitsGivenUpRow(transfer: string): RawBuilder<boolean> {
+  return sql<boolean>`exists (
+    select from withdrawal w
+    where w.state = 'classified' and w.ledger_account = 'suspense' and w.amount = ${sql.ref(`${transfer}.amount`)}
+      and w.occurred_at >= ${sql.ref(`${transfer}.deposited_at`)}
+  )`;
+}
+
+/** The same of a transfer that is there. */
+export async function mayBePaidByGivenUpRow(
+  trx: Transaction<Database>,
+  transferId: bigint,
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom('transfer as t')
+    .select(fitsGivenUpRow('t').as('fits'))
+    .where('t.transfer_id', '=', transferId)
+    .executeTakeFirstOrThrow();
+  return row.fits;
+}
+
 /** What a new transfer follows, and what two people have let go with it. */
 export interface Following {
   readonly retryOf?: bigint | undefined;
@@ -132,10 +164,7 @@ export async function insertTransfers(
     cross join lateral (
       select case
         when p.payout_account_id is null then 'approval'
-        when r.held_reason is null and exists (
-          select from withdrawal w
-          where w.state = 'classified' and w.ledger_account = 'suspense' and w.amount = r.amount and w.occurred_at >= r.deposited_at
-        ) then 'restore'
+        when r.held_reason is null and ${fitsGivenUpRow('r')} then 'restore'
         else r.held_reason
       end as held_reason
     ) h

@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { recordset } from '../shared/postgres.ts';
 import { SAID_TO_HAVE_PAID } from './doubt.repository.ts';
+import { fitsGivenUpRow } from './plan.repository.ts';
 import type { HeldReason, TransferState } from './transfer.table.ts';
 
 /** Pauses of the system's own that are to be looked at again by `now`. */
@@ -56,9 +57,14 @@ export async function readWaitingForAccount(trx: Transaction<Database>, limit: n
   return waiting;
 }
 
-/** What goes on counts towards this day; what is held goes nowhere. */
-function letGo(now: Date) {
-  return sql`case when r.held_reason is null then ${now}::timestamptz else t.let_go_at end`;
+/**
+ * The state of a transfer `t` as it was decided in `r`. One that a row may have paid which was given up after a restore waits for people, whatever it waited for
+ * until now. What goes on counts towards this day; what is held goes nowhere.
+ */
+function goesOn(now: Date) {
+  const heldReason = sql`coalesce(r.held_reason, case when ${fitsGivenUpRow('t')} then 'restore' end)`;
+  return sql`state = case when ${heldReason} is null then 'planned' else 'held' end, held_reason = ${heldReason},
+    let_go_at = case when ${heldReason} is null then ${now}::timestamptz else t.let_go_at end`;
 }
 
 /** Gives held transfers their sellers' approved accounts, and the state that was decided. Answers how many go on. */
@@ -68,8 +74,7 @@ export async function giveAccounts(
   now: Date,
 ): Promise<number> {
   const { rows: filled } = await sql<{ state: TransferState }>`
-    update transfer t set state = case when r.held_reason is null then 'planned' else 'held' end, held_reason = r.held_reason,
-      let_go_at = ${letGo(now)}, payout_account_id = p.payout_account_id, bank_code = p.bank_code,
+    update transfer t set ${goesOn(now)}, payout_account_id = p.payout_account_id, bank_code = p.bank_code,
       account_number_ciphertext = p.account_number_ciphertext, account_number_key_id = p.account_number_key_id,
       account_number_masked = p.account_number_masked, account_holder = p.account_holder, queue_group = p.account_fingerprint
     from payout_account p, ${recordset('r', 'transfer_id bigint, held_reason text', decided)}
@@ -123,8 +128,7 @@ export async function applyDecisions(
   now: Date,
 ): Promise<number> {
   const { rows: released } = await sql<{ state: TransferState }>`
-    update transfer t set state = case when r.held_reason is null then 'planned' else 'held' end, held_reason = r.held_reason,
-      let_go_at = ${letGo(now)}
+    update transfer t set ${goesOn(now)}
     from ${recordset('r', 'transfer_id bigint, held_reason text', decided)}
     where t.transfer_id = r.transfer_id
     returning t.state`.execute(trx);

@@ -6,7 +6,7 @@ import { sellerAccount } from '../ledger/accounts.ts';
 import { readBalances } from '../ledger/ledger.repository.ts';
 import { sumWon, won } from '../shared/money.ts';
 import type { Trx } from '../shared/postgres.ts';
-import { insertTransfers, readSellers } from './plan.repository.ts';
+import { insertTransfers, lockPlanning, readSellers } from './plan.repository.ts';
 import { openTally, type Settled, type TransferItem } from './plan.ts';
 import {
   applyDecisions,
@@ -91,6 +91,8 @@ async function releaseApproved(trx: Trx<Database>, now: Date): Promise<number> {
  * reasons. So the debt stands behind the youngest, and none is overtaken. A limit is looked at when the debt is made up.
  */
 async function releaseMadeUp(trx: Trx<Database>, now: Date): Promise<number> {
+  // Before the balances are read: whoever charges a seller afterwards holds what is let go here.
+  await lockPlanning(trx);
   const debtors = await readDebtors(trx);
   if (debtors.length === 0) return 0;
   const balances = await readBalances(

@@ -51,11 +51,15 @@ export async function lockStops(trx: Transaction<Database>): Promise<Stop[]> {
 /** Pauses that the bank's answers cause. One means that nobody is paid for a while, so that a person is told. */
 const BANK_PAUSES: readonly StopName[] = ['pause_funds', 'pause_limit', 'pause_maintenance'];
 
-/** Raises a stop. One that stands keeps its first reason, and its one alarm. */
+/**
+ * Raises a stop. One that stands keeps its first reason, and its one alarm. Its row is locked also then: whoever ends it at this moment has either ended it,
+ * and it is raised anew, or waits, and sees what this transaction has found. An update alone would pass over a row that stands.
+ */
 export async function raiseStop(
   trx: Transaction<Database>,
   stop: { name: StopName; reason: string; by: string; at: Date; retryAt?: Date },
 ): Promise<boolean> {
+  await trx.selectFrom('payout_stop').select('active').where('name', '=', stop.name).forUpdate().execute();
   const raised = await trx
     .updateTable('payout_stop')
     .set({

@@ -257,8 +257,17 @@ export function keysInForce(endpoint: TakenDelivery, now: Date): SigningKeyName[
     : [newest];
 }
 
+/** For operators: whatever shop it is. */
+export const EVERY_SHOP = Symbol('every shop');
+
+function isOf(shop: string | typeof EVERY_SHOP) {
+  return shop === EVERY_SHOP ? sql<boolean>`true` : sql<boolean>`w.shop_id = ${shop}`;
+}
+
 export interface Delivery {
   readonly delivery_id: bigint;
+  readonly shop_id: string;
+  readonly url: string;
   readonly endpoint_id: bigint;
   readonly event_id: string;
   readonly type: EventType;
@@ -273,7 +282,7 @@ export interface Delivery {
 /** Deliveries of a shop, the youngest first; one more than `limit`. */
 export async function listDeliveries(
   db: Kysely<Database>,
-  shopId: string,
+  shop: string | typeof EVERY_SHOP,
   wanted: { readonly state?: DeliveryState; readonly before?: bigint; readonly limit: number },
 ): Promise<Delivery[]> {
   let query = db
@@ -281,8 +290,8 @@ export async function listDeliveries(
     .innerJoin('webhook_endpoint as w', 'w.endpoint_id', 'd.endpoint_id')
     .innerJoin('event as e', 'e.event_id', 'd.event_id')
     .select(['d.delivery_id', 'd.endpoint_id', 'e.id as event_id', 'e.type', 'd.state', 'd.attempts'])
-    .select(['d.due_at', 'd.last_status', 'd.last_error', 'd.last_attempt_at'])
-    .where('w.shop_id', '=', shopId);
+    .select(['d.due_at', 'd.last_status', 'd.last_error', 'd.last_attempt_at', 'w.shop_id', 'w.url'])
+    .where(isOf(shop));
   if (wanted.state !== undefined) query = query.where('d.state', '=', wanted.state);
   if (wanted.before !== undefined) query = query.where('d.delivery_id', '<', wanted.before);
   return await query
@@ -293,8 +302,8 @@ export async function listDeliveries(
 
 /** Makes a delivery that was parked due at once, with all its attempts before it. */
 export async function resendDelivery(
-  db: Kysely<Database>,
-  shopId: string,
+  db: Kysely<Database> | Transaction<Database>,
+  shop: string | typeof EVERY_SHOP,
   deliveryId: bigint,
   now: Date,
 ): Promise<'resent' | 'unknown' | 'not_parked'> {
@@ -302,7 +311,7 @@ export async function resendDelivery(
     with found as (
       select d.delivery_id from webhook_delivery d
       join webhook_endpoint w using (endpoint_id)
-      where d.delivery_id = ${deliveryId} and w.shop_id = ${shopId} and w.state <> 'removed'
+      where d.delivery_id = ${deliveryId} and ${isOf(shop)} and w.state <> 'removed'
     ), resent as (
       update webhook_delivery d set state = 'pending', attempts = 0, due_at = ${now}
       from found where d.delivery_id = found.delivery_id and d.state = 'parked'

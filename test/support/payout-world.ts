@@ -19,6 +19,7 @@ import { dispatch } from '../../functions/transfers/dispatch.step.ts';
 import { insertTransfers, readSellers } from '../../functions/transfers/plan.repository.ts';
 import { planTransfers, type PaidOrder } from '../../functions/transfers/plan.ts';
 import type { SettleContext } from '../../functions/transfers/settle.step.ts';
+import { insertRefund } from '../../functions/transfers/refund.repository.ts';
 import { raiseStop } from '../../functions/transfers/stops.repository.ts';
 import type { StopName, Transfer, TransferAttempt } from '../../functions/transfers/transfer.table.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
@@ -322,7 +323,36 @@ export async function planOne(world: PayoutWorld, amount: bigint, sellerId = 'se
   return transferId;
 }
 
-/** The same, dispatched. */
+/** A refund of a deposit that nobody's order took, as two people plan it. */
+export async function refundOne(world: PayoutWorld, amount: bigint): Promise<bigint> {
+  depositRows += 1n;
+  const rowId = 5_000_000n + depositRows;
+  const now = world.clock.now();
+  return await world.db.transaction().execute(async (trx) => {
+    await insertPostings(trx, [depositPosting(COLLECTION, rowId, won(amount))], now);
+    await trx
+      .insertInto('deposit')
+      .values({
+        row_id: rowId,
+        account: COLLECTION,
+        occurred_at: now,
+        amount,
+        remaining: 0n,
+        text: '김철수',
+        names: [],
+        state: 'refund_pending',
+        reason: 'name_unknown',
+        return_of_transfer_id: null,
+        decided_at: now,
+      })
+      .execute();
+    const to = { bankCode: '088', accountNumber: '220333444555', holder: '김철수' };
+    const refund = { depositRowId: rowId, amount: won(amount), to };
+    return (await insertRefund(trx, world.vault, refund, now)).transferId;
+  });
+}
+
+/** The same as `planOne`, dispatched. */
 export async function queueOne(world: PayoutWorld, amount: bigint, sellerId = 'seller'): Promise<bigint> {
   const transferId = await planOne(world, amount, sellerId);
   await dispatch(cycleContext(world));

@@ -4,6 +4,7 @@ import { LeaseLost } from '../../../functions/cycle/lease.ts';
 import { book } from '../../../functions/deposits/book.step.ts';
 import type { ReconciliationDetail } from '../../../functions/ledger/reconcile.repository.ts';
 import { reconcile, watchReconciliation } from '../../../functions/ledger/reconcile.step.ts';
+import { lockStops, raiseStop } from '../../../functions/transfers/stops.repository.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import {
   ACCOUNT,
@@ -18,6 +19,8 @@ import {
   storeStatement,
   succeed,
 } from '../../support/statement-scene.ts';
+import { lockWaiters } from '../../support/payout-world.ts';
+import { until } from '../../support/until.ts';
 
 const NONE = { count: 0, first: [] };
 
@@ -40,9 +43,14 @@ describe('reconciliation', () => {
     await reconcile(await cycleAt(test, at(time)), account, complete);
   const driftAt = async (time: string) => (await reconcileAt(time))?.drift;
   const active = async () =>
-    (await test.db.selectFrom('payout_stop').select('name').where('active', '=', true).execute()).map(
-      (stop) => stop.name,
-    );
+    (
+      await test.db
+        .selectFrom('payout_stop')
+        .select('name')
+        .where('active', '=', true)
+        .orderBy('name')
+        .execute()
+    ).map((stop) => stop.name);
   const alarms = async () =>
     (await test.db.selectFrom('alarm').select('name').execute()).map((alarm) => alarm.name);
 
@@ -238,6 +246,24 @@ describe('reconciliation', () => {
       await reconcileAt('10:15:00');
       assert.deepEqual(await alarms(), ['drift']);
     });
+
+    for (const other of ['pause_funds', 'halt_drift'] as const) {
+      it(`also when a settlement raises ${other} at the same moment`, async () => {
+        await reconcileAt('10:05:00');
+        let reconciling: ReturnType<typeof reconcileAt> | undefined;
+        await test.db.transaction().execute(async (trx) => {
+          await lockStops(trx);
+          let ended = false;
+          reconciling = reconcileAt('10:10:00');
+          void reconciling.finally(() => (ended = true)).catch(() => undefined);
+          await until('it waits, or has ended', async () => ended || (await lockWaiters({ test })) > 0n);
+          await raiseStop(trx, { name: other, reason: 'r', by: 'system', at: at('10:10:00') });
+        });
+        await reconciling;
+        assert.deepEqual(await active(), other === 'halt_drift' ? [other] : ['halt_drift', other]);
+        assert.ok((await alarms()).includes('drift'));
+      });
+    }
 
     it('not when one of the reads was incomplete', async () => {
       await reconcileAt('10:05:00');

@@ -3,12 +3,15 @@ import { sql } from 'kysely';
 import { book } from '../../../functions/deposits/book.step.ts';
 import { readBalances } from '../../../functions/ledger/ledger.repository.ts';
 import { adopt, explainAsLost, listUnexplained } from '../../../functions/transfers/adopt.step.ts';
+import { approveTransfer } from '../../../functions/transfers/approve.step.ts';
+import { release } from '../../../functions/transfers/release.step.ts';
 import { noticeRestore } from '../../../functions/transfers/restore.repository.ts';
 import { actingAs } from '../../support/acting.ts';
 import { assertBooks } from '../../support/assert-books.ts';
 import {
   addSeller,
   addStatementRow,
+  approveAccount,
   attemptsOf,
   beginAccount,
   cycleContext,
@@ -19,6 +22,7 @@ import {
   planOne,
   postingsOf,
   queueOne,
+  refundOne,
   stateOf,
   transferOf,
   type PayoutWorld,
@@ -226,5 +230,66 @@ describe('explaining what a database has forgotten', () => {
     assert.equal((await bothSay(rowId, transferId)).outcome, 'done');
     assert.equal(await stateOf(world, transferId), 'succeeded');
     assert.equal(await suspense(), 0n);
+  });
+
+  describe('holds what fits a row that was given up', () => {
+    let rowId: bigint;
+    beforeEach(async () => {
+      rowId = await leaves(5000n);
+      await readThrough();
+      await lost('kim', rowId);
+      await lost('lee', rowId);
+      world.clock.advance(-10 * MINUTE_MS);
+    });
+
+    const releaseNow = async () => await release(cycleContext(world), true);
+    const approve = async (transferId: bigint) => {
+      await approveTransfer(world.db, as('kim'), transferId);
+      return await approveTransfer(world.db, as('lee'), transferId);
+    };
+
+    it('once its seller has an approved account again, until two people have looked', async () => {
+      await addSeller(world, 'seller', { accountNumber: undefined });
+      const transferId = await planOne(world, 5000n);
+      assert.equal(await stateOf(world, transferId), 'held(approval)');
+      await approveAccount(world, 'seller', '110222333444');
+      await releaseNow();
+      assert.equal(await stateOf(world, transferId), 'held(restore)');
+      assert.equal((await approve(transferId)).outcome, 'done');
+      assert.equal(await stateOf(world, transferId), 'planned');
+    });
+
+    it('once its seller owes nothing any more', async () => {
+      await addSeller(world, 'seller', { mayOwe: true });
+      const transferId = await planOne(world, 5000n);
+      assert.equal(await stateOf(world, transferId), 'held(seller_debt)');
+      await releaseNow();
+      assert.equal(await stateOf(world, transferId), 'held(restore)');
+    });
+
+    it('also when two people have let it go over a limit', async () => {
+      await addSeller(world, 'seller', { transferLimit: 1000n });
+      const transferId = await planOne(world, 5000n);
+      assert.equal(await stateOf(world, transferId), 'held(limit)');
+      assert.equal((await approve(transferId)).outcome, 'done');
+      assert.equal(await stateOf(world, transferId), 'held(restore)');
+      assert.equal((await approve(transferId)).outcome, 'done');
+      assert.equal(await stateOf(world, transferId), 'planned');
+    });
+
+    it('also when it is a refund', async () => {
+      const transferId = await refundOne(world, 5000n);
+      assert.equal(await stateOf(world, transferId), 'held(restore)');
+      assert.equal((await bothSay(rowId, transferId)).outcome, 'done');
+      assert.equal(await stateOf(world, transferId), 'succeeded');
+    });
+
+    it('and nothing that was deposited after the row, nor of another amount', async () => {
+      assert.equal(await stateOf(world, await planOne(world, 4999n)), 'planned');
+      assert.equal(await stateOf(world, await refundOne(world, 5001n)), 'planned');
+      world.clock.advance(11 * MINUTE_MS);
+      assert.equal(await stateOf(world, await planOne(world, 5000n)), 'planned');
+      assert.equal(await stateOf(world, await refundOne(world, 5000n)), 'planned');
+    });
   });
 });

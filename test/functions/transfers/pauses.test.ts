@@ -1,8 +1,4 @@
 import assert from 'node:assert/strict';
-import { insertPostings } from '../../../functions/ledger/ledger.repository.ts';
-import { depositPosting } from '../../../functions/ledger/postings.ts';
-import { won } from '../../../functions/shared/money.ts';
-import { insertRefund } from '../../../functions/transfers/refund.repository.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
 import { settle } from '../../../functions/transfers/settle.step.ts';
@@ -11,12 +7,12 @@ import { assertBooks } from '../../support/assert-books.ts';
 import {
   addStatementRow,
   beginAccount,
-  COLLECTION,
   cycleContext,
   MINUTE_MS,
   openPayoutWorld,
   PAYOUT,
   planOne,
+  refundOne,
   settleContext,
   stateOf,
   stop,
@@ -36,36 +32,7 @@ describe('pauses of the system’s own', () => {
     await world.close();
   });
 
-  let depositRows = 5_000_000n;
-
-  /** A planned refund of a deposit that nobody's order took. */
-  async function planRefund(amount: bigint): Promise<bigint> {
-    depositRows += 1n;
-    const rowId = depositRows;
-    const now = world.clock.now();
-    return await world.db.transaction().execute(async (trx) => {
-      await insertPostings(trx, [depositPosting(COLLECTION, rowId, won(amount))], now);
-      await trx
-        .insertInto('deposit')
-        .values({
-          row_id: rowId,
-          account: COLLECTION,
-          occurred_at: now,
-          amount,
-          remaining: 0n,
-          text: '김철수',
-          names: [],
-          state: 'refund_pending',
-          reason: 'name_unknown',
-          return_of_transfer_id: null,
-          decided_at: now,
-        })
-        .execute();
-      const to = { bankCode: '088', accountNumber: '220333444555', holder: '김철수' };
-      return await insertRefund(trx, world.vault, { depositRowId: rowId, amount: won(amount), to }, now);
-    });
-  }
-
+  const planRefund = (amount: bigint) => refundOne(world, amount);
   const cycle = async (bankAnswered = true) => {
     const { resumed } = await release(cycleContext(world), bankAnswered);
     await dispatch(cycleContext(world));

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { book } from '../../../functions/deposits/book.step.ts';
 import { addRule } from '../../../functions/deposits/rules.step.ts';
 import { correctSuspense } from '../../../functions/ledger/correct.step.ts';
+import { compareTouched, compareWhole } from '../../../functions/ledger/compare.step.ts';
 import { reconcile } from '../../../functions/ledger/reconcile.step.ts';
 import type { Refused } from '../../../functions/people/act.step.ts';
 import { claim } from '../../../functions/transfers/claim.step.ts';
 import { recordProvenEnd } from '../../../functions/transfers/outcome.repository.ts';
 import { haltPayouts, resumePayouts } from '../../../functions/transfers/payouts.step.ts';
 import { readPayoutsStatus } from '../../../functions/transfers/payouts-status.repository.ts';
-import { raiseStop } from '../../../functions/transfers/stops.repository.ts';
+import { haltAndSayOnce, raiseStop } from '../../../functions/transfers/stops.repository.ts';
 import { actingAs } from '../../support/acting.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { openPayoutWorld, queueOne, settleContext } from '../../support/payout-world.ts';
@@ -187,6 +188,53 @@ describe('halting and resuming payouts', () => {
       await bookAt('12:31:00');
       assert.equal((await refusalOf(resume('lee', '12:32:00', true))).code, 'asked_otherwise');
       assert.deepEqual(await active(), ['halt_drift']);
+    });
+  });
+
+  describe('after the system has halted them because orders and ledger differ', () => {
+    let depositRow: bigint;
+    /** The database's owner changes what a deposit has left, with no posting. */
+    const changeRest = async (by: bigint) =>
+      await test.owner
+        .updateTable('deposit')
+        .set((eb) => ({ remaining: eb('remaining', '+', by) }))
+        .where('row_id', '=', depositRow)
+        .execute();
+    beforeEach(async () => {
+      statement.in(10_000n, '아무개', at('10:00:00'));
+      await bookAt('10:05:00');
+      depositRow = (await test.db.selectFrom('deposit').select('row_id').executeTakeFirstOrThrow()).row_id;
+      await changeRest(-1n);
+    });
+    const compareAt = async (time: string, compare: typeof compareTouched | typeof compareWhole) =>
+      await compare(await cycleAt(test, at(time)));
+
+    for (const [scope, compare] of [
+      ['cycle', compareTouched],
+      ['daily check', compareWhole],
+    ] as const) {
+      it(`stays while the last ${scope} has found a difference, and goes on when the next finds none`, async () => {
+        await compareAt('10:10:00', compare);
+        assert.deepEqual(await active(), ['halt_drift']);
+        await reconcileAt('10:15:00');
+        const refused = await refusalOf(resume('kim'));
+        assert.equal(refused.code, 'blocked');
+        assert.match(refused.message, /orders, deposits or transfers differ from the ledger in 2 places/);
+        await changeRest(1n);
+        await compareAt('12:20:00', compare);
+        assert.equal((await resultOf(resume('kim'))).outcome, 'resumed');
+      });
+    }
+
+    it('stays when the chain of hashes is broken, until two people resume despite it', async () => {
+      await changeRest(1n);
+      await test.db
+        .transaction()
+        .execute(async (trx) => await haltAndSayOnce(trx, 'ledger_broken', 'broken', {}, at('10:10:00')));
+      await reconcileAt('10:15:00');
+      assert.match((await refusalOf(resume('kim'))).message, /the ledger is not what it was/);
+      assert.equal((await resultOf(resume('kim', '12:30:00', true))).outcome, 'requested');
+      assert.equal((await resultOf(resume('lee', '12:31:00', true))).outcome, 'resumed');
     });
   });
 

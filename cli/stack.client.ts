@@ -1,0 +1,131 @@
+import { execFile } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
+import { Sha256 } from '@smithy/core/checksum';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { z } from 'zod';
+import { headersOf, NoAnswer, type Carried, type Question } from './carrier.ts';
+
+/** Where a stack's operators are reached. */
+interface Place {
+  readonly url: URL;
+  readonly region: string;
+}
+
+/** API Gateway answers within 30 s, ms. */
+const ANSWER_MS_MAX = 35_000;
+
+/** How long to wait before each try after the first, ms. A command bears a key, so that it may be sent again. */
+const TRY_AGAIN_AFTER_MS = [500, 3000];
+
+const PROJECT = fileURLToPath(new URL('..', import.meta.url));
+
+/** What the program says of a stack (`pulumi stack output`). */
+const outputs = z.object({ operatorsUrl: z.url(), region: z.string().min(1).optional() });
+
+/**
+ * Asks a stack's operators' routes, signed by the AWS credentials of whoever types. Where no answer comes, or the answer is that the other side is not well, it
+ * asks again, with the same key.
+ *
+ * @throws {@link NoAnswer} without a stack, without credentials, and when no try was answered.
+ */
+export async function askStack(
+  named: { readonly stack: string; readonly url: string | undefined },
+  question: Question,
+): Promise<Carried> {
+  const place = await placeOf(named);
+  const sign = signer(place.region);
+  let last = '';
+  for (const waitMs of [0, ...TRY_AGAIN_AFTER_MS]) {
+    await sleep(waitMs);
+    const carried = await tryOnce(place, sign, question);
+    if (typeof carried !== 'string' && carried.status < 500) return carried;
+    last = typeof carried === 'string' ? carried : `${carried.status} ${carried.text}`;
+  }
+  const times = TRY_AGAIN_AFTER_MS.length + 1;
+  throw new NoAnswer(`${place.url.origin} did not answer ${times} tries, lastly: ${last.slice(0, 300)}`, {
+    mayBeDone: true,
+  });
+}
+
+async function tryOnce(
+  { url }: Place,
+  sign: ReturnType<typeof signer>,
+  question: Question,
+): Promise<Carried | string> {
+  const headers = await sign(url, question);
+  const query = new URLSearchParams(question.query).toString();
+  try {
+    const response = await fetch(new URL(`${question.path}${query === '' ? '' : `?${query}`}`, url), {
+      method: question.method,
+      headers,
+      redirect: 'error',
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      ...(question.body === undefined ? {} : { body: question.body }),
+    });
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    const { message, cause } = error as Error;
+    return cause instanceof Error ? `${message} (${cause.message})` : message;
+  }
+}
+
+function signer(region: string) {
+  const credentials = fromNodeProviderChain();
+  const signature = new SignatureV4({ service: 'execute-api', region, credentials, sha256: Sha256 });
+  return async (url: URL, question: Question): Promise<Record<string, string>> => {
+    try {
+      const signed = await signature.sign({
+        method: question.method,
+        protocol: url.protocol,
+        hostname: url.hostname,
+        path: question.path,
+        query: { ...question.query },
+        headers: { host: url.host, ...headersOf(question) },
+        body: question.body,
+      });
+      // fetch writes it by itself, and lets nobody else.
+      return Object.fromEntries(Object.entries(signed.headers).filter(([name]) => name !== 'host'));
+    } catch (error) {
+      throw new NoAnswer(
+        `there are no AWS credentials to sign with (${(error as Error).message}): sign in, such as with aws sso login, and name the profile in AWS_PROFILE`,
+      );
+    }
+  };
+}
+
+async function placeOf({ stack, url: given }: { stack: string; url: string | undefined }): Promise<Place> {
+  const found = given === undefined ? await askPulumi(stack) : { operatorsUrl: given };
+  const url = new URL(found.operatorsUrl);
+  const isHere = url.hostname === '127.0.0.1' && url.protocol === 'http:';
+  if (url.protocol !== 'https:' && !isHere)
+    throw new NoAnswer(`${url.href} is not https: account numbers and signatures would go in clear`);
+  const [, ofHost] = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com/.exec(url.hostname) ?? [];
+  const region = ofHost ?? found.region ?? process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'];
+  if (region === undefined)
+    throw new NoAnswer(`${url.href} does not tell its region: set AWS_REGION to the stack's`);
+  return { url, region };
+}
+
+async function askPulumi(stack: string): Promise<z.infer<typeof outputs>> {
+  const args = ['stack', 'output', '--json', '--stack', stack];
+  const command = `pulumi ${args.join(' ')}`;
+  const otherwise = "or give the operators' address with --url";
+  let out: string;
+  try {
+    ({ stdout: out } = await promisify(execFile)('pulumi', args, { cwd: PROJECT }));
+  } catch (error) {
+    const { code, message, stderr } = error as { code?: unknown; message: string; stderr?: string };
+    throw new NoAnswer(
+      code === 'ENOENT'
+        ? `there is no pulumi to ask for the stack's address: run this as npx smart-transfer, which brings it, ${otherwise}`
+        : `${command} failed: ${(stderr ?? message).trim()}; log in to Pulumi, ${otherwise}`,
+    );
+  }
+  const read = outputs.safeParse(JSON.parse(out));
+  if (!read.success)
+    throw new NoAnswer(`${command} names no operatorsUrl: deploy the stack (pulumi up), ${otherwise}`);
+  return read.data;
+}
