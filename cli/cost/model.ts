@@ -42,7 +42,7 @@ export const LINES = {
   queues_and_events: 'SQS, EventBridge, Scheduler',
   secrets_and_keys: 'Secrets Manager, KMS',
   logs: 'CloudWatch Logs',
-  metrics_and_alarms: 'metrics, alarms, dashboard, traces',
+  metrics_and_alarms: 'metrics, alarms, traces',
   archive: "S3, the ledger's heads",
 } as const;
 
@@ -234,7 +234,6 @@ function watchingCost(stack: StackShape, ordersADay: number): number {
   return (
     cost('customMetric', metricMonths(stack)) +
     cost('alarm', stack.alarms) +
-    cost('dashboard', 1) +
     cost('tracesMillion', millions(traces))
   );
 }

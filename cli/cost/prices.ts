@@ -18,7 +18,9 @@ export const PRICES_AS_OF = {
 const list = (usd: number, per: string): Price => ({ usd, per, is: 'list' });
 const bound = (usd: number, per: string): Price => ({ usd, per, is: 'bound' });
 
-/** List prices in Seoul, USD. No free tier is taken off. */
+/**
+ * List prices in Seoul, USD. What AWS gives an account for nothing is not taken off, but for the dashboard: three of up to fifty metrics each cost nothing.
+ */
 export const PRICES = {
   auroraAcuHour: list(0.2, 'ACU-hour, Aurora Serverless v2, standard storage'),
   auroraStorage: list(0.12, 'GB-month'),
@@ -32,7 +34,7 @@ export const PRICES = {
   lambdaGbSecond: list(0.0000133334, 'GB-second, arm64'),
   lambdaMillion: list(0.2, 'million requests'),
   httpApiMillion: bound(1.25, 'million requests of an HTTP API'),
-  sqsMillion: bound(0.5, 'million requests, FIFO'),
+  sqsMillion: bound(0.5, 'million requests, FIFO; other queues are cheaper'),
   eventsMillion: bound(1.15, 'million events, and as many again into the archive'),
   schedulerMillion: bound(1.25, 'million invocations'),
   secretMonth: list(0.4, 'secret-month'),
@@ -43,7 +45,6 @@ export const PRICES = {
   logsStoredGb: bound(0.0314, 'GB-month kept'),
   customMetric: bound(0.3, 'metric-month'),
   alarm: list(0.1, 'alarm-month'),
-  dashboard: bound(3, 'dashboard-month'),
   tracesMillion: bound(5, 'million traces recorded'),
   s3Gb: bound(0.025, 'GB-month'),
   fargateVcpuHour: bound(0.04656, 'vCPU-hour, at the x86 price'),

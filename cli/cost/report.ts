@@ -21,6 +21,8 @@ export interface CostReport {
   readonly prices: typeof PRICES_AS_OF & { readonly upper_bounds: readonly string[] };
   readonly stacks: Costs;
   readonly peers: Readonly<Record<Peer, Costs>>;
+  /** What a stack that may pause would cost at a thousand orders a day if something kept its database awake, and with an address for a bank. */
+  readonly what_if: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** One reader more, in another zone, a month. */
   readonly standby_reader: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly goals: Readonly<
@@ -40,6 +42,9 @@ export function costReport(stacks: Readonly<Record<string, StackShape>>): CostRe
     prices: { ...PRICES_AS_OF, upper_bounds: bounds.map(([name]) => name) },
     stacks: costs,
     peers: mapValues(PEERS, (_, peer) => each((stack, orders) => costOf(peerLines(peer, stack, orders)))),
+    what_if: mapValues(pausing(stacks), (stack) =>
+      mapValues(WHAT_IF, (change) => cents(total(monthlyLines({ ...stack, ...change(stack) }, GOAL_ORDERS)))),
+    ),
     standby_reader: each((stack, orders) => cents(standbyReader(stack, orders))),
     goals: mapValues(stacks, (_, name) => {
       const usd = costs[name]?.[GOAL_ORDERS.toString()]?.usd ?? Infinity;
@@ -47,6 +52,23 @@ export function costReport(stacks: Readonly<Record<string, StackShape>>): CostRe
       return { usd_max: most, usd, met: usd <= most };
     }),
   };
+}
+
+/** What could be otherwise about a stack that may pause. */
+const WHAT_IF: Readonly<Record<string, (stack: StackShape) => Partial<StackShape>>> = {
+  'as configured': () => ({}),
+  'its orders come day and night': () => ({ orderHours: 24 }),
+  'a cycle every five minutes, day and night': ({ schedule }) => ({
+    schedule: { ...schedule, cycle: 'rate(5 minutes)' },
+  }),
+  'webhooks swept every minute': ({ schedule }) => ({
+    schedule: { ...schedule, webhookSweep: 'rate(1 minute)' },
+  }),
+  "a bank's test bed, reached by NAT": () => ({ natGateways: 1 }),
+};
+
+function pausing(stacks: Readonly<Record<string, StackShape>>): Record<string, StackShape> {
+  return Object.fromEntries(Object.entries(stacks).filter(([, { minCapacity }]) => minCapacity === 0));
 }
 
 function costOf(lines: Readonly<Record<string, number>>): Cost {
@@ -86,7 +108,14 @@ export function costTables(report: CostReport): string {
       row('a standby reader would add', (orders) => report.standby_reader[name]?.[orders]),
     ].join('\n');
   });
-  return parts.join('\n\n');
+  const whatIf = Object.entries(report.what_if).map(([name, usd]) =>
+    [
+      `| ${name} at ${withCommas(GOAL_ORDERS)} orders a day | USD a month |`,
+      '|---|---:|',
+      ...Object.entries(usd).map(([what, one]) => `| ${what} | ${inTable(one)} |`),
+    ].join('\n'),
+  );
+  return [...parts, ...whatIf].join('\n\n');
 }
 
 function withCommas(count: number): string {

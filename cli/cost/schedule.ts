@@ -42,9 +42,10 @@ function valuesOf(field: string, min: number, max: number): number[] {
   const values = field.split(',').flatMap((part) => {
     const [range = '', step] = part.split('/');
     const [from, to] = range === '*' ? [min, max] : range.split('-').map(numberOf);
-    if (from === undefined) throw new Error(`"${field}" is no field of a schedule`);
     const last = to ?? (step === undefined ? from : max);
     const by = step === undefined ? 1 : Number(step);
+    if (from === undefined || last === undefined || ![from, last, by].every(Number.isInteger) || by < 1)
+      throw new Error(`"${field}" is no field of a schedule`);
     const count = Math.floor((last - from) / by) + 1;
     return Array.from({ length: Math.max(count, 0) }, (_, n) => from + n * by);
   });

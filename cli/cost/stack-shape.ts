@@ -17,8 +17,8 @@ const pricedSettings = z.object({
 });
 
 /** Functions and dead letter queues, each of which has alarms of its own. */
-const FUNCTIONS = 12;
-const DEAD_LETTER_QUEUES = 8;
+const FUNCTIONS = 11;
+const DEAD_LETTER_QUEUES = 6;
 
 /** Metrics that the daily check alone writes; those of webhooks that are parked are written when one is. */
 const CHECK_METRICS = 5;
