@@ -11,6 +11,7 @@ import { Network } from './components/network.ts';
 import { Observability } from './components/observability.ts';
 import type { Platform } from './components/platform.ts';
 import { Probe } from './components/probe.ts';
+import type { Queue } from './components/queue.ts';
 import { Rotation } from './components/rotation.ts';
 import { RuntimeSecrets } from './components/runtime-secrets.ts';
 import { ScheduledMatcher } from './components/scheduled-matcher.ts';
@@ -150,6 +151,8 @@ const prober = new Probe('probe', {
   metricsNamespace: namePrefix,
 });
 
+export { region };
+
 /** Where shops reach the API. */
 export const apiUrl = api.gateway.url;
 
@@ -165,5 +168,27 @@ export const operatorsUrl = api.gateway.url;
 /** What a name of your own must lead to, where `api.domain` gives one. */
 export const domainTarget = api.gateway.domainTarget;
 
-/** What `npx smart-transfer probe` sends along and looks at. */
-export const probe = prober.queue.url;
+/** What `npx smart-transfer probe` sends along. */
+export const probe = {
+  region,
+  queues: {
+    transfers: { url: transfers.url, deadLettersUrl: transfers.deadLetters.queue.url },
+    'webhooks-fast': probed(webhooks.queues.fast),
+    'webhooks-slow': probed(webhooks.queues.slow),
+    'webhook-results': probed(webhooks.queues.results),
+  },
+  busName: webhooks.bus.bus.name,
+  alarmName: prober.alarm.name,
+  probeQueueUrl: prober.queue.url,
+  functions: {
+    matcher: matcher.function.liveArn,
+    settlement: settlement.function.liveArn,
+    verification: verification.function.liveArn,
+  },
+  apiUrl: api.gateway.url,
+  operatorsPath: '/operators/v1/openapi.json',
+};
+
+function probed({ url, deadLetters }: Queue) {
+  return { url, deadLettersUrl: deadLetters.queue.url };
+}

@@ -144,8 +144,8 @@ const concurrency = z
         .strictObject({
           settlement: key(wholeNumber(4, 1000), 6, 'At least settlementMaximum and two more.'),
           matcher: key(wholeNumber(2, 10), 2, 'One cycle, and the one that finds it running.'),
-          verification: key(wholeNumber(1, 2), 1, 'One check.'),
-          rotation: key(wholeNumber(1, 2), 1, 'One rotation.'),
+          verification: key(wholeNumber(1, 2), 1, 'One daily check.'),
+          rotation: key(wholeNumber(1, 2), 1, 'One step of a rotation.'),
           api: key(wholeNumber(2, 1000), 20, 'Requests at the same time: also so many connections.'),
           operators: key(wholeNumber(2, 1000), 5, "Operators' requests at the same time."),
         })
@@ -309,9 +309,11 @@ const bankCalls = {
     ),
     bankCode: key(z.string().regex(/^\d{3}$/), '004', 'Its bank, as buyers are told it.'),
     number: key(
-      z.string().regex(/^\d{6,16}$/),
+      z
+        .union([z.string(), z.int().nonnegative().transform(String)])
+        .pipe(z.string().regex(/^\d{6,16}$/, 'write 6 to 16 digits, in quotes')),
       '12345678901234',
-      'Its number, as buyers are told it. Write it in quotes.',
+      'Its number, as buyers are told it.',
     ),
     holder: key(z.string().min(1), 'Shop Ltd', 'Its holder, as buyers are told it.'),
   }),
@@ -419,8 +421,18 @@ function told(issue: z.core.$ZodIssue): string[] {
     );
   const name = nameOf(issue.path);
   const schema = schemaAt(settingsShape, issue.path);
-  const missing = issue.code === 'invalid_type' && issue.message.includes('received undefined');
-  return [`${name} ${missing ? 'is missing' : `: ${issue.message}`}; ${exampleOf(name, schema)}`];
+  if (issue.code === 'invalid_type' && issue.message.includes('received undefined'))
+    return missing(name, schema);
+  return [`${name}: ${issue.message}; ${exampleOf(name, schema)}`];
+}
+
+/** A whole group that is missing is told key by key. */
+function missing(name: string, schema: z.ZodType | undefined): string[] {
+  const inner = schema === undefined ? undefined : shapeOf(schema);
+  if (inner === undefined) return [`${name} is missing; ${exampleOf(name, schema)}`];
+  return Object.entries(inner)
+    .filter(([, child]) => !child.safeParse(undefined).success)
+    .flatMap(([child, of]) => missing(`${name}.${child}`, of));
 }
 
 function nameOf(path: readonly PropertyKey[]): string {

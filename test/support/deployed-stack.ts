@@ -28,7 +28,7 @@ export function stackConfig(stack: 'dev' | 'prod'): Record<string, unknown> {
   const { config } = parse(readFileSync(file, 'utf8')) as { config: Record<string, unknown> };
   if (stack === 'dev') return config;
   for (const [key, added] of Object.entries(ONLY_YOU_KNOW))
-    config[key] = { ...(config[key] as object), ...added };
+    config[key] = { ...(config[key] as object), ...structuredClone(added) };
   return config;
 }
 
