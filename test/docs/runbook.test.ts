@@ -5,12 +5,12 @@ import { addAccounts } from '../../cli/accounts.ts';
 import { addCost } from '../../cli/cost.ts';
 import { addKeys } from '../../cli/keys.ts';
 import { addLedger } from '../../cli/ledger.ts';
-import { addLedgerCorrect } from '../../cli/ledger-correct.ts';
 import { addPayouts } from '../../cli/payouts.ts';
 import { addProbe } from '../../cli/probe.ts';
 import { addReview } from '../../cli/review.ts';
 import { addRules } from '../../cli/rules.ts';
 import { addTransfers } from '../../cli/transfers.ts';
+import { addWebhooks } from '../../cli/webhooks.ts';
 import { RUNBOOK_SECTIONS, type RunbookSection } from '../../components/alarms.ts';
 
 const runbook = readFileSync(new URL('../../docs/runbook.md', import.meta.url), 'utf8');
@@ -35,12 +35,12 @@ for (const add of [
   addCost,
   addKeys,
   addLedger,
-  addLedgerCorrect,
   addPayouts,
   addProbe,
   addReview,
   addRules,
   addTransfers,
+  addWebhooks,
 ])
   add(program);
 
@@ -84,7 +84,7 @@ describe('the runbook', () => {
       assert.notEqual(command, program, line);
       const known = command.options.map(({ long }) => long);
       for (const option of options)
-        if (option !== '--stack') assert.ok(known.includes(option), `${line}: ${command.name()} has no ${option}`);
+        assert.ok(known.includes(option), `${line}: ${command.name()} has no ${option}`);
     }
   });
 
