@@ -29,16 +29,17 @@ export const instantSchema = z.iso
 const ID = /^[\p{L}\p{N}][\p{L}\p{N}._:@-]{0,63}$/u;
 const ID_REMEDY = 'write 1 to 64 letters, digits and . _ : @ -, beginning with a letter or digit';
 
+// A document's patterns have no flags: where a rule has one, its source is written by hand. JSON Schema reads every pattern as Unicode.
+
 /** An id that the shop chose: of an order or a seller. */
-export const ownIdSchema = z.string(ID_REMEDY).regex(ID, ID_REMEDY);
+export const ownIdSchema = z.string(ID_REMEDY).regex(ID, ID_REMEDY).openapi({ pattern: ID.source });
+
+const TEXT = /^(?=.*\S)[^\p{Cc}\p{Cs}]+$/u;
 
 /** Text for people: no control characters, not empty, bounded. */
 export function textSchema(charactersMax: number) {
   const remedy = `write 1 to ${charactersMax} characters, none of them a control character`;
-  return z
-    .string(remedy)
-    .max(charactersMax, remedy)
-    .regex(/^(?=.*\S)[^\p{Cc}\p{Cs}]+$/u, remedy);
+  return z.string(remedy).max(charactersMax, remedy).regex(TEXT, remedy).openapi({ pattern: TEXT.source });
 }
 
 /** The query of every list. */
@@ -63,6 +64,8 @@ export const pageQuery = {
     .openapi({
       description: `Items a page; ${PAGE_DEFAULT} unless given, ${PAGE_MAX} at the most.`,
       type: 'integer',
+      minimum: 1,
+      maximum: PAGE_MAX,
       example: PAGE_DEFAULT,
     }),
 };
