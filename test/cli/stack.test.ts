@@ -1,29 +1,16 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../functions/shared/clock.ts';
 import { LOCAL_REGION } from '../../local/aws-json-server.ts';
 import { lockFolder } from '../../local/folder-lock.ts';
 import type { LocalSigner } from '../../local/iam-authorizer.ts';
 import { COLLECTION_ACCOUNT, startSystem, type LocalSystem } from '../../local/system.ts';
+import { runCommand, type Said } from '../support/command-line.ts';
 import { KIM, KIM_TOO, LEE, MACHINE } from '../functions/operators/operators-door.ts';
-
-const CLI = fileURLToPath(new URL('../../cli/smart-transfer.ts', import.meta.url));
-
-interface Said {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-  /** The last line of standard output, when it is JSON. */
-  readonly json: Record<string, unknown>;
-}
 
 describe("an operator's command with --stack", function () {
   this.timeout(300_000);
@@ -77,24 +64,15 @@ describe("an operator's command with --stack", function () {
             AWS_SECRET_ACCESS_KEY: signer.secretAccessKey,
             AWS_SESSION_TOKEN: signer.sessionToken ?? '',
           };
-    const child = spawn(process.execPath, [CLI, ...args], {
-      env: {
-        PATH: process.env['PATH'],
-        HOME: folder,
-        AWS_REGION: LOCAL_REGION,
-        AWS_EC2_METADATA_DISABLED: 'true',
-        ...credentials,
-        ...env,
-      },
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    child.stdin.end(input);
-    const closed = once(child, 'close') as Promise<[number]>;
-    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    const [status] = await closed;
-    const last = out.trimEnd().split('\n').at(-1) ?? '';
-    const json = last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {};
-    return { status, out, err, json };
+    const whole = {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      AWS_REGION: LOCAL_REGION,
+      AWS_EC2_METADATA_DISABLED: 'true',
+      ...credentials,
+      ...env,
+    };
+    return await runCommand(args, { input, env: whole });
   }
   const onStack = (url = system.gateway.url) => ['--stack', 'test', '--url', url, '--json'];
   const because = ['--reason', 'a test'];
