@@ -1,5 +1,14 @@
 import { TryAgain, type RolloutClock } from './ports.ts';
 
+/** The machine's clock. */
+export const machineClock: RolloutClock = {
+  now: () => new Date(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
 /** Waits, or until it is stopped. */
 export async function sleep(clock: RolloutClock, ms: number, stop?: AbortSignal): Promise<void> {
   if (stop?.aborted === true) return;
