@@ -145,7 +145,8 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
 
   /** The function as whoever calls it names it: by its alias. */
   get invoked(): InvokedFunction {
-    return { functionName: this.function.name, aliasName: LIVE, aliasArn: this.liveArn };
+    const { name, arn } = this.#live.alias;
+    return { functionName: this.function.name, aliasName: name, aliasArn: arn };
   }
 
   #createLogGroup(name: string, args: LambdaFunctionArgs<Kind>): aws.cloudwatch.LogGroup {

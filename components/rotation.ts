@@ -1,7 +1,7 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { MEMORY_MB, TIMEOUT_SECONDS } from './function-limits.ts';
-import { LambdaFunction, LIVE } from './lambda-function.ts';
+import { LambdaFunction } from './lambda-function.ts';
 import {
   databaseVariables,
   functionDefaults,
@@ -57,13 +57,13 @@ export class Rotation extends pulumi.ComponentResource {
       name,
       {
         action: 'lambda:InvokeFunction',
-        function: this.function.function.name,
-        qualifier: LIVE,
+        function: this.function.invoked.functionName,
+        qualifier: this.function.invoked.aliasName,
         principal: 'secretsmanager.amazonaws.com',
         sourceAccount: platform.accountId,
         sourceArn: platform.secrets.arn('database'),
       },
-      { parent: this, dependsOn: [this.function] },
+      { parent: this },
     );
   }
 

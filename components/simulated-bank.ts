@@ -1,7 +1,7 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { MEMORY_MB, TIMEOUT_SECONDS } from './function-limits.ts';
-import { LambdaFunction, LIVE } from './lambda-function.ts';
+import { LambdaFunction } from './lambda-function.ts';
 import { functionDefaults, type OnPlatform } from './platform.ts';
 import { policyDocument, refusePlainHttp } from './resource-policy.ts';
 
@@ -100,11 +100,12 @@ export class SimulatedBank extends pulumi.ComponentResource {
   }
 
   #createUrl(name: string): pulumi.Output<string> {
-    const of = { function: this.function.name, qualifier: LIVE, principal: '*' };
-    const opts = { parent: this, dependsOn: [this.function] };
+    const { functionName, aliasName: qualifier } = this.function.invoked;
+    const of = { function: functionName, qualifier, principal: '*' };
+    const opts = { parent: this };
     const url = new aws.lambda.FunctionUrl(
       name,
-      { functionName: this.function.name, qualifier: LIVE, authorizationType: 'NONE' },
+      { functionName, qualifier, authorizationType: 'NONE' },
       opts,
     );
     // The caller signs nothing: like a bank, it asks for the client's credentials itself. Since October 2025 a URL takes both rights.

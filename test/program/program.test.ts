@@ -362,6 +362,16 @@ for (const stack of ['dev', 'prod'] as const) {
       assert.equal(deployed.resource('aws:lambda/invocation:Invocation').inputs['qualifier'], '7');
     });
 
+    it('names an alias nowhere before it exists', () => {
+      const aliases = all('aws:lambda/alias:Alias');
+      for (const { type, name, inputs, dependsOn } of deployed.resources) {
+        if (inputs['qualifier'] !== 'live') continue;
+        const of = String(inputs['function'] ?? inputs['functionName']);
+        const alias = aliases.find(({ inputs: made }) => made['functionName'] === of);
+        assert.ok(dependsOn.includes(alias?.urn ?? ''), `${type} ${name}`);
+      }
+    });
+
     it('migrates before any alias names a version, and after the database and the network are there', () => {
       const { urn: invocation, dependsOn } = deployed.resource('aws:lambda/invocation:Invocation');
       const aliases = all('aws:lambda/alias:Alias');
