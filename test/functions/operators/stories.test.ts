@@ -390,8 +390,14 @@ const STORIES: Readonly<Record<string, Story>> = {
     const found = await door.done(KIM, ledger.verify);
     assert.deepEqual([found.ok, found.whole, found.unsealed], [true, true, 0]);
     assert.equal(found.accounts['in_transit'], 5000n);
-    await world.test.owner.updateTable('account_balance').set({ debits: 1n }).execute();
+    const addToSums = async (won: bigint) =>
+      await world.test.owner
+        .updateTable('account_balance')
+        .set((eb) => ({ debits: eb('debits', '+', won) }))
+        .execute();
+    await addToSums(1n);
     assert.equal((await door.done(KIM, ledger.verify)).ok, false);
+    await addToSums(-1n);
   }),
   'ledger close': onPayouts(async (door, world) => {
     assert.equal(await door.refused(KIM, ledger.showClose), 'not_found');
