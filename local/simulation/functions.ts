@@ -38,8 +38,12 @@ export interface Sabotage {
   readonly arrivesWithinMs?: number;
   /** Wraps the bank that the functions see. */
   readonly bank?: (bank: Bank) => Bank;
-  /** Rewrites a statement before it is sent. */
-  readonly statement?: (text: string) => string;
+  /** Rewrites a statement before it is sent, knowing who sends it. */
+  readonly statement?: (text: string, who: string) => string;
+  /** Takes away what the database itself refuses. */
+  readonly database?: readonly string[];
+  /** Nobody looks at the database before the end, where the bank's own books are counted. */
+  readonly blind?: true;
 }
 
 interface LambdaContext {
