@@ -35,6 +35,8 @@ const NAMES = ['kim', 'lee', 'park'] as const;
 
 /** How many of a list's entries somebody looks through. */
 const LISTED_MAX = 20;
+/** Few, so that several people meet at one transfer. */
+const APPROVABLE_MAX = 5;
 /** Within so long the second person does what the first has asked for, ms. */
 const SECOND_WITHIN_MS = 6 * MINUTE_MS;
 /** Within so long a decision is undone, a transfer cancelled, ms. */
@@ -215,21 +217,12 @@ function refundTo(people: People, who: string, rowId: bigint, to: PayeeAccount):
 
 function heldTransfers(people: People): void {
   const { state, desk } = people;
-  untilTheLast(people, 3, () => {
+  untilTheLast(people, 2, () => {
     if (!state.isTried('transfer_approved')) return;
-    const filter = state.random.pick([
-      { held: 'limit' },
-      { held: 'limit' },
-      { state: 'held' },
-      { state: 'failed' },
-      { state: 'returned' },
-      { state: 'cancelled' },
-    ] as const);
     const who = somebody(people);
     desk.lookAndEnter(who, async (db) => {
-      const transfers = await listTransfers(db, { ...filter, limit: LISTED_MAX });
-      if (transfers.length === 0) return undefined;
-      const { transfer_id: transferId } = state.random.pick(transfers);
+      const transferId = await findToApprove(people, db);
+      if (transferId === undefined) return undefined;
       // A refusal, in people's words: what is held is cancelled, and stays owed.
       if (state.random.chance(0.2)) return cancelling(transferId);
       later(people, someMomentMs(people, SECOND_WITHIN_MS), () =>
@@ -238,6 +231,22 @@ function heldTransfers(people: People): void {
       return approving(transferId);
     });
   });
+}
+
+/** What two people may let go, or pay anew: of some kind that there is, one of the latest. */
+async function findToApprove({ state }: People, db: Kysely<Database>): Promise<bigint | undefined> {
+  const filters = [
+    { held: 'limit' },
+    { state: 'held' },
+    { state: 'failed' },
+    { state: 'returned' },
+    { state: 'cancelled' },
+  ] as const;
+  for (const filter of state.random.shuffle(filters)) {
+    const transfers = await listTransfers(db, { ...filter, limit: APPROVABLE_MAX });
+    if (transfers.length > 0) return state.random.pick(transfers).transfer_id;
+  }
+  return undefined;
 }
 
 function approving(transferId: bigint): Command {

@@ -101,8 +101,8 @@ describe('the simulator', function () {
           ],
           statement: (text) =>
             text.replace(
-              /^(update "deposit" set) "state" = \$1, "remaining" = \$2,/,
-              `$1 "state" = case $1::text when 'refund_pending' then "state" else $1 end,
+              '"state" = $1, "remaining" = $2,',
+              () => `"state" = case $1::text when 'refund_pending' then "state" else $1 end,
               "remaining" = case $1::text when 'refund_pending' then "remaining" else $2::bigint end,`,
             ),
         },
@@ -180,7 +180,7 @@ describe('the simulator', function () {
     });
 
     it('an approval that pays again what is paid again already', async () => {
-      await findsWithin(5, /order_twice/, {
+      await findsWithin(10, /order_twice/, {
         changes: {
           ...SMALL,
           troubles: {
@@ -200,7 +200,7 @@ describe('the simulator', function () {
                 '',
               )
               .replace(
-                /^(select "transfer_id", "state" from "transfer" where "retry_of" = \$1.*)$/,
+                /^(select "transfer_id", "state" from "transfer" where "retry_of" = \$1 and "state" <> \$2)$/,
                 '$1 and false',
               ),
         },
@@ -211,6 +211,9 @@ describe('the simulator', function () {
       await findsWithin(5, /owed_to_seller|fees|unallocated|sent_for_nothing/, {
         changes: { ...SMALL, troubles: { order_cancelled_as_it_is_paid: 0.5, kill: 0 } },
         sabotage: {
+          database: [
+            'alter table shop_order drop constraint shop_order_paid_at, drop constraint shop_order_paid_in_full',
+          ],
           statement: (text) =>
             text.replace(
               /^(update "shop_order" set "state" = \$1, "closed_at" = .*) and "state" = (\$\d)$/,
@@ -252,8 +255,8 @@ describe('the simulator', function () {
     const found: string[] = [];
     for (let seed = 1; seed <= seeds; seed += 1) {
       const { violations } = await runner.run(seed, changes, { sabotage });
-      found.push(...violations.map(({ invariant }) => invariant));
-      if (found.some((invariant) => what.test(invariant))) return;
+      if (violations.some(({ invariant }) => what.test(invariant))) return;
+      found.push(...violations.map(({ invariant, detail }) => `${invariant} (${detail})`));
     }
     assert.fail(`${seeds} worlds found ${found.length === 0 ? 'nothing' : found.join(', ')}`);
   }
