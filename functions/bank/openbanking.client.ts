@@ -6,6 +6,8 @@ import type {
   Inquiry,
   InquiryResult,
   PreparedTransfer,
+  RemitterPage,
+  RemitterRequest,
   SendOutcome,
   SendResult,
   StatementPage,
@@ -26,9 +28,12 @@ import {
   INQUIRIES_MAX,
   parseJson,
   readInquiryAnswer,
+  readRemitterAnswer,
   readRspCode,
   readStatementAnswer,
   readTransferAnswer,
+  REMITTER_LIST_PATH,
+  remitterListBody,
   statementPath,
   TRANSACTION_LIST_PATH,
   TRANSFER_RESULT_PATH,
@@ -65,7 +70,7 @@ interface Question {
   readonly method: 'GET' | 'POST';
   /** The path with its query, for an organisation's code. */
   readonly path: (organisationCode: string) => string;
-  readonly body: string;
+  readonly body: (organisationCode: string) => string;
 }
 
 type Answer =
@@ -106,8 +111,9 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
   ): Promise<{ answer: Answer; rejectedToken?: AccessToken }> {
     const got = await tokens.get(QUESTION_TOKEN_LIFE_MS_MIN, deadline);
     if (got.outcome === 'refused') return { answer: got };
-    const path = question.path(got.token.organisationCode);
-    const { result, exchange } = await call({ ...question, path }, got.token, question.body, deadline);
+    const { organisationCode } = got.token;
+    const [path, body] = [question.path(organisationCode), question.body(organisationCode)];
+    const { result, exchange } = await call({ ...question, path, body }, got.token, body, deadline);
     if (wasTokenRejected(result)) {
       return { answer: refusal('credentials', 'the token was rejected', exchange), rejectedToken: got.token };
     }
@@ -168,7 +174,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
       operation: 'transaction_list',
       method: 'GET',
       path: (code) => statementPath(request, bankTranId(code, options.queryId()), options.clock.now()),
-      body: '',
+      body: () => '',
     };
     const answer = await inPlace(
       deadline,
@@ -186,6 +192,30 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     return { outcome: 'page', ...page, exchange: answer.exchange };
   }
 
+  async function listRemitters(request: RemitterRequest): Promise<RemitterPage | BankRefusal> {
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
+    const question: Question = {
+      operation: 'remitter_list',
+      method: 'POST',
+      path: () => REMITTER_LIST_PATH,
+      body: (code) => remitterListBody(request, bankTranId(code, options.queryId()), options.clock.now()),
+    };
+    const answer = await inPlace(
+      deadline,
+      () => ask(question, deadline),
+      () =>
+        refusal(
+          'unavailable',
+          'timeout',
+          unheard('remitter_list', REMITTER_LIST_PATH, '', 'timeout', deadline),
+        ),
+    );
+    if (answer.outcome === 'refused') return answer;
+    const page = readRemitterAnswer(answer.body);
+    if (typeof page === 'string') return refusal('unavailable', page, answer.exchange);
+    return { outcome: 'page', ...page, exchange: answer.exchange };
+  }
+
   async function inquire(inquiries: readonly Inquiry[]): Promise<InquiryResult> {
     if (inquiries.length < 1 || inquiries.length > INQUIRIES_MAX) {
       throw new Error(`An inquiry asks about 1 to ${INQUIRIES_MAX} transfers, not ${inquiries.length}`);
@@ -196,7 +226,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
       operation: 'transfer_result',
       method: 'POST',
       path: () => TRANSFER_RESULT_PATH,
-      body,
+      body: () => body,
     };
     const answer = await inPlace(
       deadline,
@@ -267,6 +297,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
 
   return {
     listTransactions,
+    listRemitters,
     inquire,
     sendTransfer,
     prepareTransfer: (order) => ({

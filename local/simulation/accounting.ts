@@ -5,7 +5,7 @@ import { chainHash, GENESIS, type ChainedPosting } from '../../functions/ledger/
 import type { SimulatedTransfer } from '../bank-simulator/bank-state.ts';
 import type { SimulatedBank } from '../bank-simulator/simulated-bank.ts';
 import type { Vault } from '../../functions/shared/encryption.ts';
-import type { TypedAccounts } from './typed-accounts.ts';
+import type { NamedAccounts } from './named-accounts.ts';
 import type { Violation } from './world-state.ts';
 
 /** What became of a world's money, held against what the bank itself knows. */
@@ -52,14 +52,14 @@ export async function accountFor(
     bank,
     accounts,
     vault,
-    typed,
+    named,
     now,
   }: {
     readonly bank: SimulatedBank;
     /** Those that are read. */
     readonly accounts: readonly string[];
     readonly vault: Vault;
-    readonly typed: TypedAccounts;
+    readonly named: NamedAccounts;
     readonly now: Date;
   },
 ): Promise<Account> {
@@ -106,11 +106,11 @@ export async function accountFor(
     }
     for (const { toBankCode, toAccountNumber, toHolder } of gone) {
       const to = { bankCode: toBankCode, accountNumber: toAccountNumber, holder: toHolder };
-      const named =
+      const isNamed =
         known.kind === 'refund'
-          ? known.deposit_row_id !== null && typed.peopleWhoTyped(known.deposit_row_id, to) >= 2
+          ? known.deposit_row_id !== null && named.peopleWhoNamed(known.deposit_row_id, to) >= 2
           : known.approved_account === accountFingerprint(vault, toBankCode, toAccountNumber);
-      if (named) continue;
+      if (isNamed) continue;
       lost += 1;
       say('paid_elsewhere', `${name} was paid to an account that no two people have named`);
     }

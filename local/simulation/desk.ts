@@ -69,8 +69,10 @@ export class Desk {
         if (outcome.outcome === 'done') command.done?.(outcome.result);
       },
       () => {
-        if (entered < ENTERED_MAX && random.chance(0.7))
-          timeline.after(random.integer(...AGAIN_AFTER_MS), () => this.enter(who, command, entered + 1));
+        if (entered < ENTERED_MAX && !this.#state.hasCeased && random.chance(0.7))
+          timeline.after(random.integer(...AGAIN_AFTER_MS), () => {
+            if (!this.#state.hasCeased) this.enter(who, command, entered + 1);
+          });
       },
     );
   }

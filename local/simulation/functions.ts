@@ -13,7 +13,7 @@ import { createBankLink } from './bank-link.ts';
 import type { WorldDatabase } from './connections.ts';
 import { Sandbox } from './sandbox.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
-import { ACCOUNT_NUMBERS, BANK_SECRETS, CYCLE_MS } from './world-settings.ts';
+import { ACCOUNT_NUMBERS, BANK_SECRETS, COLLECTION_BANK_CODE, CYCLE_MS } from './world-settings.ts';
 import type { WorldState } from './world-state.ts';
 
 /** As deployed, ms. */
@@ -170,6 +170,10 @@ function createMatcherIn(parts: FunctionParts, name: string) {
     settings: {
       collectionAccount: accounts.collection,
       payoutAccount: accounts.payout,
+      sendersOf: {
+        bankCode: COLLECTION_BANK_CODE,
+        accountNumber: ACCOUNT_NUMBERS[accounts.collection] ?? '',
+      },
       databaseCluster: undefined,
       cycleMs: CYCLE_MS,
       absenceWaitMs: 15 * 60_000,

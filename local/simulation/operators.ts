@@ -8,7 +8,12 @@ import type { Decided } from '../../functions/reviews/allocate.step.ts';
 import { assignDeposit } from '../../functions/reviews/assign.step.ts';
 import { combineDeposits } from '../../functions/reviews/combine.step.ts';
 import { ignoreDeposit } from '../../functions/reviews/ignore.step.ts';
-import { listReviews, showReview, type Review } from '../../functions/reviews/queue.repository.ts';
+import {
+  listReviews,
+  showReview,
+  type Review,
+  type ReviewInFull,
+} from '../../functions/reviews/queue.repository.ts';
 import { refundDeposit, type Refunding } from '../../functions/reviews/refund.step.ts';
 import { IGNORED_ACCOUNTS } from '../../functions/reviews/review.table.ts';
 import { splitDeposit, type Share } from '../../functions/reviews/split.step.ts';
@@ -32,6 +37,9 @@ import {
 
 /** They agree by twos, and each of them errs now and then. */
 const NAMES = ['kim', 'lee', 'park'] as const;
+
+/** The holder of the accounts that buyers pay from and want their money back to. */
+export const BUYER = '구매자';
 
 /** How many of a list's entries somebody looks through. */
 const LISTED_MAX = 20;
@@ -74,7 +82,7 @@ function somebody({ state }: People): string {
 
 /** Mostly somebody else, sometimes the same person again: that one must be refused. */
 function secondOf({ state: { random } }: People, first: string): string {
-  return random.chance(0.1) ? first : random.pick(NAMES.filter((name) => name !== first));
+  return random.chance(0.2) ? first : random.pick(NAMES.filter((name) => name !== first));
 }
 
 function decisions(people: People): void {
@@ -97,14 +105,14 @@ async function decide(
 ): Promise<Command | undefined> {
   const kind = people.state.random.fraction();
   if (kind < 0.1) return ignoring(people, review);
-  if (kind < 0.4) return refunding(people, who, review);
+  if (kind < 0.4) return await refunding(people, who, db, review);
   const orders =
     kind < 0.55
       ? splitting(people, review)
       : kind < 0.65
         ? await combining(people, db, review)
         : assigning(people, review);
-  return orders ?? assigning(people, review) ?? refunding(people, who, review);
+  return orders ?? assigning(people, review) ?? (await refunding(people, who, db, review));
 }
 
 function assigning(people: People, { rowId, candidates }: Review): Command | undefined {
@@ -190,27 +198,53 @@ function undoing({ decisionId }: Decided): Command {
   };
 }
 
-/** The first of two people asks; the other is told, and types the account as they heard it. */
-function refunding(people: People, who: string, { rowId }: Review): Command | undefined {
+/** The first of two people asks; the other is told, and names the account as they heard it. */
+async function refunding(
+  people: People,
+  who: string,
+  db: Kysely<Database>,
+  { rowId }: Review,
+): Promise<Command | undefined> {
   const { state, bank } = people;
   const { random } = state;
   if (!state.isTried('deposit_refunded')) return undefined;
-  const to: PayeeAccount = { bankCode: '088', accountNumber: random.digits(12), holder: '구매자' };
+  const shown = await showReview(db, rowId);
+  const sender = shown?.sender === null ? undefined : shown && senderByTheBank(people, shown);
+  const isSenders = sender !== undefined && random.chance(0.6);
+  const to = isSenders ? sender : { bankCode: '088', accountNumber: random.digits(12), holder: BUYER };
   if (state.befalls('destination_closed')) bank.closeDestination(to.bankCode, to.accountNumber);
   const second = secondOf(people, who);
-  const heard = random.chance(0.1) ? { ...to, accountNumber: random.digits(12) } : to;
+  const isMisheard = random.chance(0.1);
+  const heard = isMisheard ? { ...to, accountNumber: random.digits(12) } : to;
   later(people, someMomentMs(people, SECOND_WITHIN_MS), () =>
-    people.desk.enter(second, refundTo(people, second, rowId, heard)),
+    people.desk.enter(second, refundTo(people, second, rowId, heard, isSenders && !isMisheard)),
   );
-  return refundTo(people, who, rowId, to);
+  return refundTo(people, who, rowId, to, isSenders);
 }
 
-function refundTo(people: People, who: string, rowId: bigint, to: PayeeAccount): Command {
-  const what = `review refund ${rowId.toString()} to ${to.accountNumber}`;
+/** Whose account the bank itself knows a deposit to have come from. */
+function senderByTheBank({ bank }: People, deposit: ReviewInFull): PayeeAccount | undefined {
+  const rows = bank
+    .rows(deposit.account)
+    .filter(
+      (row) =>
+        row.direction === 'in' &&
+        row.occurredAt.getTime() === deposit.occurredAt.getTime() &&
+        row.amount === deposit.amount &&
+        row.balanceAfter === deposit.bankRow.balanceAfter,
+    );
+  const [row] = rows;
+  if (row?.sender === undefined || rows.length > 1) return undefined;
+  const { bankCode, accountNumber, name: holder } = row.sender;
+  return { bankCode, accountNumber, holder };
+}
+
+function refundTo(people: People, who: string, rowId: bigint, to: PayeeAccount, isSenders: boolean): Command {
+  const what = `review refund ${rowId.toString()} to ${isSenders ? 'its sender, ' : ''}${to.accountNumber}`;
   return decision(people, what, 'deposit_refunded', {
     run: (db, acting) => {
-      people.typed.add(rowId, to, who);
-      return refundDeposit(db, people.vault, acting, { depositRowId: rowId, to });
+      people.named.add(rowId, to, who);
+      return refundDeposit(db, people.vault, acting, { depositRowId: rowId, to: isSenders ? 'sender' : to });
     },
   });
 }
@@ -283,7 +317,7 @@ function accountChanges(people: People): void {
   for (const seller of sellers)
     if (seller.accountNumber === undefined)
       state.timeline.after(state.random.integer(5, 50) * MINUTE_MS, () => changeAccount(people, seller));
-  untilTheLast(people, 10, () => {
+  untilTheLast(people, 5, () => {
     if (state.isTried('account_changed')) changeAccount(people, state.random.pick(sellers));
   });
 }

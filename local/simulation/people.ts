@@ -5,7 +5,7 @@ import type { SimulatedRow } from '../bank-simulator/bank-state.ts';
 import { payBill } from '../demo/buyers.ts';
 import type { Command } from './desk.ts';
 import type { TroubleName } from './plan.ts';
-import { changeAccount, OPERATORS } from './operators.ts';
+import { BUYER, changeAccount, OPERATORS } from './operators.ts';
 import { MINUTE_MS, nowAndThen, someMomentMs, type People, type Person } from './person.ts';
 
 export const PEOPLE: readonly Person[] = [
@@ -85,7 +85,11 @@ async function place(people: People, first: number, count: number): Promise<void
 function pay(people: People, shopOrderId: string, payment: ReturnType<typeof payBill>[number]): void {
   const { state, bank, accounts } = people;
   if (state.hasCeased) return;
-  const row = bank.deposit({ account: accounts.collection, ...payment });
+  const { random } = state;
+  // A bank does not know of each deposit where it came from.
+  const sender = { bankCode: '088', accountNumber: random.digits(12), name: BUYER };
+  const known = random.chance(0.8) ? { sender } : {};
+  const row = bank.deposit({ account: accounts.collection, ...payment, ...known });
   state.record('buyer', `pays ${row.amount.toString()} as ${row.text} for order ${shopOrderId}`, true);
   if (state.isTried('order_cancelled_as_it_is_paid')) {
     state.timeline.after(someMomentMs(people, MINUTE_MS), () =>

@@ -3,7 +3,7 @@ import type { Database } from '../../functions/database.ts';
 import type { Vault } from '../../functions/shared/encryption.ts';
 import type { SimulatedBank } from '../bank-simulator/simulated-bank.ts';
 import type { Desk } from './desk.ts';
-import type { TypedAccounts } from './typed-accounts.ts';
+import type { NamedAccounts } from './named-accounts.ts';
 import { CYCLE_MS } from './world-settings.ts';
 import type { WorldState } from './world-state.ts';
 
@@ -32,7 +32,7 @@ export interface People {
   readonly db: Kysely<Database>;
   /** Where operators and shops work, with programs that may die. */
   readonly desk: Desk;
-  readonly typed: TypedAccounts;
+  readonly named: NamedAccounts;
   readonly accounts: { readonly collection: string; readonly payout: string };
   readonly sellers: readonly SimulatedSeller[];
   /** How long orders are placed, ms after the beginning. */

@@ -95,7 +95,7 @@ const HIGHEST: Readonly<Record<AnyTrouble, number>> = {
   review_undone: 1,
   transfer_approved: 2,
   transfer_cancelled: 1,
-  account_changed: 0.5,
+  account_changed: 0.3,
 };
 
 /** A small world, all of which follows from a seed. */

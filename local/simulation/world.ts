@@ -22,11 +22,12 @@ import { AFTERWARDS_MS, MINUTE_MS, type People, type SimulatedSeller } from './p
 import type { AnyTrouble, WorldPlan } from './plan.ts';
 import { Sandbox } from './sandbox.ts';
 import { SimulatedQueue } from './simulated-queue.ts';
-import { TypedAccounts } from './typed-accounts.ts';
+import { NamedAccounts } from './named-accounts.ts';
 import {
   ACCOUNT_NUMBERS,
   BANK_SECRETS,
   COLLECTION_ACCOUNT,
+  COLLECTION_BANK_CODE,
   CYCLE_MS,
   PAYOUT_ACCOUNT,
 } from './world-settings.ts';
@@ -171,7 +172,7 @@ class World {
       vault: this.#vault,
       db: program.db,
       desk: new Desk(state, database),
-      typed: new TypedAccounts(),
+      named: new NamedAccounts(),
       accounts: this.#accounts,
       sellers: this.#sellers,
       untilMs: plan.minutes * MINUTE_MS,
@@ -195,7 +196,7 @@ class World {
       bank: this.#bank,
       accounts: this.#accountList(),
       vault: this.#vault,
-      typed: this.#people.typed,
+      named: this.#people.named,
       now: timeline.now(),
     });
     return {
@@ -234,7 +235,7 @@ class World {
     const now = timeline.now();
     this.#bank.openAccount({
       fintechUseNum: COLLECTION_ACCOUNT,
-      bankCode: '004',
+      bankCode: COLLECTION_BANK_CODE,
       accountNumber: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT] ?? '',
       holder: '모음',
       openingBalance: won(BigInt(random.integer(0, 1000)) * 1000n),
@@ -242,7 +243,7 @@ class World {
     if (plan.ownPayoutAccount) {
       this.#bank.openAccount({
         fintechUseNum: PAYOUT_ACCOUNT,
-        bankCode: '004',
+        bankCode: COLLECTION_BANK_CODE,
         accountNumber: ACCOUNT_NUMBERS[PAYOUT_ACCOUNT] ?? '',
         holder: '지급',
         openingBalance: won(BigInt(random.integer(0, 5000)) * 1000n),
@@ -312,12 +313,13 @@ class World {
     this.#state.cease();
     this.#state.record('world', 'nothing goes wrong any more', true);
     this.#bank.deposit({ account: this.#accounts.payout, amount: won(900_000_000n), text: OWNERS_TEXT });
-    this.#act('operator', 'does what is left to do', async () => {
-      for (const seller of this.#sellers) {
-        await giveAccount(this.#people, seller);
-      }
-      await endHalts(this.#people);
-    });
+    // Whoever is at work still may stand still for two minutes.
+    this.#state.timeline.after(2.5 * MINUTE_MS, () =>
+      this.#act('operator', 'does what is left to do', async () => {
+        for (const seller of this.#sellers) await giveAccount(this.#people, seller);
+        await endHalts(this.#people);
+      }),
+    );
     let left = LAST_CYCLES_MAX;
     let quietCycles = 0;
     const next = (): void => {
@@ -329,7 +331,6 @@ class World {
         }, this.#fail);
       });
     };
-    // Those under way may still work for two minutes.
     this.#state.timeline.after(3 * MINUTE_MS, next);
   }
 
