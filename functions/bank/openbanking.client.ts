@@ -167,25 +167,25 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     };
   }
 
+  /** Asks a question when its turn comes. The path and the body stand for it in the journal where it does not come in time. */
+  async function answerTo(question: Question, path: string, body: string): Promise<Answer> {
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
+    return await inPlace(
+      deadline,
+      () => ask(question, deadline),
+      () => refusal('unavailable', 'timeout', unheard(question.operation, path, body, 'timeout', deadline)),
+    );
+  }
+
   async function listTransactions(request: StatementRequest): Promise<StatementPage | BankRefusal> {
     checkStatementRequest(request);
-    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const question: Question = {
       operation: 'transaction_list',
       method: 'GET',
       path: (code) => statementPath(request, bankTranId(code, options.queryId()), options.clock.now()),
       body: () => '',
     };
-    const answer = await inPlace(
-      deadline,
-      () => ask(question, deadline),
-      () =>
-        refusal(
-          'unavailable',
-          'timeout',
-          unheard('transaction_list', TRANSACTION_LIST_PATH, '', 'timeout', deadline),
-        ),
-    );
+    const answer = await answerTo(question, TRANSACTION_LIST_PATH, '');
     if (answer.outcome === 'refused') return answer;
     const page = readStatementAnswer(answer.body, request);
     if (typeof page === 'string') return refusal('unavailable', page, answer.exchange);
@@ -193,23 +193,13 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
   }
 
   async function listRemitters(request: RemitterRequest): Promise<RemitterPage | BankRefusal> {
-    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const question: Question = {
       operation: 'remitter_list',
       method: 'POST',
       path: () => REMITTER_LIST_PATH,
       body: (code) => remitterListBody(request, bankTranId(code, options.queryId()), options.clock.now()),
     };
-    const answer = await inPlace(
-      deadline,
-      () => ask(question, deadline),
-      () =>
-        refusal(
-          'unavailable',
-          'timeout',
-          unheard('remitter_list', REMITTER_LIST_PATH, '', 'timeout', deadline),
-        ),
-    );
+    const answer = await answerTo(question, REMITTER_LIST_PATH, '');
     if (answer.outcome === 'refused') return answer;
     const page = readRemitterAnswer(answer.body);
     if (typeof page === 'string') return refusal('unavailable', page, answer.exchange);
@@ -220,7 +210,6 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     if (inquiries.length < 1 || inquiries.length > INQUIRIES_MAX) {
       throw new Error(`An inquiry asks about 1 to ${INQUIRIES_MAX} transfers, not ${inquiries.length}`);
     }
-    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const body = transferResultBody(inquiries, options.clock.now());
     const question: Question = {
       operation: 'transfer_result',
@@ -228,16 +217,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
       path: () => TRANSFER_RESULT_PATH,
       body: () => body,
     };
-    const answer = await inPlace(
-      deadline,
-      () => ask(question, deadline),
-      () =>
-        refusal(
-          'unavailable',
-          'timeout',
-          unheard('transfer_result', TRANSFER_RESULT_PATH, body, 'timeout', deadline),
-        ),
-    );
+    const answer = await answerTo(question, TRANSFER_RESULT_PATH, body);
     if (answer.outcome === 'refused') return answer;
     const outcomes = readInquiryAnswer(answer.body, inquiries);
     if (typeof outcomes === 'string') return refusal('unavailable', outcomes, answer.exchange);

@@ -359,17 +359,23 @@ export interface ReadPage {
   readonly nextPage?: string;
 }
 
-/** Reads a page of a statement, oldest row first. Answers a text that says what is wrong with it: no row is ever left out. */
-export function readStatementAnswer(body: string, request: StatementRequest): ReadPage | string {
+/** Reads an answer with an accepted code. Answers a text that says what is wrong with it. */
+function readAccepted<Shape extends z.ZodType<object>>(body: string, shape: Shape): z.infer<Shape> | string {
   const json = parseJson(body);
   if (json === undefined) return 'not JSON';
   const head = answerHead.safeParse(json);
   if (!head.success) return describeIssue(head.error, json);
   const { rsp_code: rspCode, bank_rsp_code: bankCode } = head.data;
   if (!isAccepted(rspCode, bankCode)) return codePair(rspCode, bankCode);
-  const answer = statementAnswer.safeParse(json);
-  if (!answer.success) return describeIssue(answer.error, json);
-  return readPage(answer.data, request);
+  const answer = shape.safeParse(json);
+  return answer.success ? answer.data : describeIssue(answer.error, json);
+}
+
+/** Reads a page of a statement, oldest row first. Answers a text that says what is wrong with it: no row is ever left out. */
+export function readStatementAnswer(body: string, request: StatementRequest): ReadPage | string {
+  const answer = readAccepted(body, statementAnswer);
+  if (typeof answer === 'string') return answer;
+  return readPage(answer, request);
 }
 
 function readPage(answer: z.infer<typeof statementAnswer>, request: StatementRequest): ReadPage | string {
@@ -416,16 +422,10 @@ const remitterAnswer = statementAnswer.pick({ next_page_yn: true, befor_inquiry_
 export function readRemitterAnswer(
   body: string,
 ): { readonly rows: readonly RemitterRow[]; readonly nextPage?: string } | string {
-  const json = parseJson(body);
-  if (json === undefined) return 'not JSON';
-  const head = answerHead.safeParse(json);
-  if (!head.success) return describeIssue(head.error, json);
-  const { rsp_code: rspCode, bank_rsp_code: bankCode } = head.data;
-  if (!isAccepted(rspCode, bankCode)) return codePair(rspCode, bankCode);
-  const answer = remitterAnswer.safeParse(json);
-  if (!answer.success) return describeIssue(answer.error, json);
+  const answer = readAccepted(body, remitterAnswer);
+  if (typeof answer === 'string') return answer;
   const rows: RemitterRow[] = [];
-  for (const [index, wire] of answer.data.res_list.entries()) {
+  for (const [index, wire] of answer.res_list.entries()) {
     const occurredAt = readInstant(wire.tran_date, wire.tran_time);
     const amount = parseWon(wire.tran_amt);
     const balanceAfter = parseWon(wire.after_balance_amt, { signed: true, max: BALANCE_MAX });
@@ -434,7 +434,7 @@ export function readRemitterAnswer(
     const { remitter_bank_code: bank, remitter_account_num: accountNumber, remitter_name: name } = wire;
     rows.push({ occurredAt, amount, balanceAfter, bankCode: bank, accountNumber, name });
   }
-  const { next_page_yn: more, befor_inquiry_trace_info: trace } = answer.data;
+  const { next_page_yn: more, befor_inquiry_trace_info: trace } = answer;
   return { rows, ...(more === 'Y' && trace !== '' ? { nextPage: trace } : {}) };
 }
 
