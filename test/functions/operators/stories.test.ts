@@ -1,3 +1,4 @@
+import { insertSenders } from '../../../functions/deposits/sender.repository.ts';
 import assert from 'node:assert/strict';
 import * as accounts from '../../../functions/operators/account.routes.ts';
 import * as keys from '../../../functions/operators/key.routes.ts';
@@ -213,6 +214,23 @@ const STORIES: Readonly<Record<string, Story>> = {
     const rows = [await scene.unknown(4000n, '10:00:00'), await scene.unknown(6000n, '10:05:00')];
     await door.done(KIM, reviews.combine, { order: order!.name, row_ids: rows.map(String) });
     assert.equal(await scene.order(order!.id), 'paid 0');
+  }),
+  'review refund to sender': onReviews(async (door, scene) => {
+    const rowId = await scene.unknown(10_000n, '10:00:00');
+    const early = await door.ask(KIM, reviews.refundToSender, { row_id: rowId });
+    assert.match(JSON.stringify(early.body), /sender_not_told/);
+    await scene.test.db
+      .transaction()
+      .execute((trx) =>
+        insertSenders(
+          trx,
+          vault,
+          new Map([[rowId, { bankCode: '088', accountNumber: '110987654321', holder: '홍길동' }]]),
+          at('10:05:00'),
+        ),
+      );
+    assert.equal(await byTwo(door, reviews.refundToSender, { row_id: rowId }, outcomeOf), 'refunding');
+    assert.equal(await scene.deposit(rowId), 'refund_pending 0');
   }),
   'review refund': onReviews(async (door, scene) => {
     const rowId = await scene.unknown(7000n, '10:00:00');
