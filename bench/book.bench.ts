@@ -69,6 +69,7 @@ async function bookAll(db: Kysely<Database>): Promise<void> {
   if (token === undefined) throw new Error('the lease of a new database is taken');
   const never: Bank = {
     listTransactions: () => Promise.reject(new Error('booking asks no bank')),
+    listRemitters: () => Promise.reject(new Error('booking asks no bank')),
     prepareTransfer: () => {
       throw new Error('booking asks no bank');
     },

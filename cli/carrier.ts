@@ -13,6 +13,8 @@ export interface Question {
 export interface Carried {
   readonly status: number;
   readonly text: string;
+  /** After how long to ask again, ms, where the other side has said it. */
+  readonly retryAfterMs?: number;
 }
 
 /** There was nobody to ask, or no answer came: the message says what to do. */

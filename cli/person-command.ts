@@ -82,7 +82,7 @@ type InputOf<Asked> =
     : Asked extends Reading<infer Input>
       ? z.input<Input>
       : never;
-type AnswerOf<Asked> = Asked extends Operation<z.ZodObject, infer Said> ? z.output<Said> : never;
+export type AnswerOf<Asked> = Asked extends Operation<z.ZodObject, infer Said> ? z.output<Said> : never;
 
 /**
  * Asks for something, of the local system in a folder or of a stack, prints what is answered and sets the exit status. It is one question whoever carries it, and

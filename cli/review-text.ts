@@ -22,7 +22,7 @@ export function listText(reviews: readonly Review[], total: bigint, now: Date): 
 
 /** One deposit, with all that is known. */
 export function showText(review: ReviewInFull, now: Date): string {
-  const { bankRow, others, decisions, candidates } = review;
+  const { bankRow, sender, others, decisions, candidates } = review;
   const lines = [
     `Deposit ${review.rowId.toString()} (입금): ${formatWon(review.amount)} won, ${review.state}, ${formatWon(review.remaining)} won left`,
     `  bank row    "${review.text}"  ${stamp(review.occurredAt)}, ${age(review.occurredAt, now)}  balance after ${formatWon(bankRow.balanceAfter)}${[
@@ -32,6 +32,11 @@ export function showText(review: ReviewInFull, now: Date): string {
       .filter(Boolean)
       .map((part) => `  ${part}`)
       .join('')}`,
+    ...(sender === null
+      ? []
+      : [
+          `  came from   ${sender.bankCode} ${sender.masked} ${sender.holder} (송금인), as the bank tells: review refund ${review.rowId.toString()} --to-sender`,
+        ]),
     ...(review.reason === null ? [] : [`  reason      ${review.reason}`]),
     ...(bankRow.possibleDuplicate
       ? ['  caution     the bank may have shown this row twice (중복 의심)']

@@ -7,6 +7,7 @@ import {
   ignore,
   listTheReviews,
   refund,
+  refundToSender,
   showOneReview,
   split,
   undo,
@@ -22,9 +23,15 @@ import {
   rowNumber,
   rowNumbers,
   type ActOptions,
+  type AnswerOf,
   type ReadOptions,
 } from './person-command.ts';
 import { decidedText, listText, showText, undoneText } from './review-text.ts';
+
+interface RefundOptions extends ActOptions {
+  readonly to?: PayeeAccount;
+  readonly toSender?: boolean;
+}
 
 interface ListOptions extends ReadOptions {
   readonly reason?: ReviewReason;
@@ -102,19 +109,31 @@ function addRefund(review: Command): void {
   acts(review.command('refund'))
     .description(refund.summary)
     .argument('<row>', 'the deposit', rowNumber)
-    .requiredOption(
-      '--to <account>',
-      'BANK:ACCOUNT:HOLDER, such as 088:110-222-333444:홍길동, as the buyer gave it',
-      payeeAccount,
+    .addOption(
+      new Option(
+        '--to <account>',
+        'BANK:ACCOUNT:HOLDER, such as 088:110-222-333444:홍길동, as the buyer gave it',
+      )
+        .argParser(payeeAccount)
+        .conflicts('toSender'),
     )
-    .action(async (row_id: string, options: ActOptions & { readonly to: PayeeAccount }) => {
+    .option('--to-sender', 'to the account that the bank says it came from, as review show names it')
+    .action(async (row_id: string, options: RefundOptions) => {
+      if (options.toSender === true) {
+        await ask(options, refundToSender, { row_id }, refundText);
+        return;
+      }
+      if (options.to === undefined)
+        throw new InvalidArgumentError('name the account with --to, or take the sender’s with --to-sender.');
       const { bankCode: bank_code, accountNumber: account_number, holder } = options.to;
-      await ask(options, refund, { row_id, bank_code, account_number, holder }, (answer) =>
-        answer.outcome === 'requested'
-          ? `Asked for. Nothing is sent yet: a second person must type the same command, account and all, within three days (request ${answer.approvalId.toString()}).`
-          : `${decidedText(answer.decided)}\nTransfer ${answer.transferId.toString()} pays it back; until that has succeeded the deposit is refund_pending (환불 진행 중).`,
-      );
+      await ask(options, refund, { row_id, bank_code, account_number, holder }, refundText);
     });
+}
+
+function refundText(answer: AnswerOf<typeof refund>): string {
+  return answer.outcome === 'requested'
+    ? `Asked for. Nothing is sent yet: a second person must enter the same command, account and all, within three days (request ${answer.approvalId.toString()}).`
+    : `${decidedText(answer.decided)}\nTransfer ${answer.transferId.toString()} pays it back; until that has succeeded the deposit is refund_pending (환불 진행 중).`;
 }
 
 interface NamedShare {

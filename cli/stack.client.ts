@@ -20,6 +20,9 @@ const ANSWER_MS_MAX = 35_000;
 /** How long to wait before each try after the first, ms. A command bears a key, so that it may be sent again. */
 const TRY_AGAIN_AFTER_MS = [500, 3000];
 
+/** Who is told to wait waits no longer than this, ms: a database that was paused is back by then. */
+const WAIT_MS_MAX = 30_000;
+
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
 /** What the program says of a stack (`pulumi stack output`). */
@@ -38,11 +41,13 @@ export async function askStack(
   const place = await placeOf(named);
   const sign = signer(place.region);
   let last = '';
+  let askedToWaitMs = 0;
   for (const waitMs of [0, ...TRY_AGAIN_AFTER_MS]) {
-    await sleep(waitMs);
+    await sleep(Math.max(waitMs, askedToWaitMs));
     const carried = await tryOnce(place, sign, question);
     if (typeof carried !== 'string' && carried.status < 500) return carried;
     last = typeof carried === 'string' ? carried : `${carried.status} ${carried.text}`;
+    askedToWaitMs = typeof carried === 'string' ? 0 : Math.min(carried.retryAfterMs ?? 0, WAIT_MS_MAX);
   }
   const times = TRY_AGAIN_AFTER_MS.length + 1;
   throw new NoAnswer(`${place.url.origin} did not answer ${times} tries, lastly: ${last.slice(0, 300)}`, {
@@ -65,7 +70,12 @@ async function tryOnce(
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
       ...(question.body === undefined ? {} : { body: question.body }),
     });
-    return { status: response.status, text: await response.text() };
+    const retryAfterS = Number(response.headers.get('retry-after') ?? 0);
+    return {
+      status: response.status,
+      text: await response.text(),
+      ...(retryAfterS > 0 ? { retryAfterMs: retryAfterS * 1000 } : {}),
+    };
   } catch (error) {
     const { message, cause } = error as Error;
     return cause instanceof Error ? `${message} (${cause.message})` : message;

@@ -2,6 +2,7 @@ import type {
   AllocationTable,
   ClassificationRuleTable,
   CollectCursorTable,
+  DepositRemitterTable,
   DepositTable,
   StatementReadTable,
   StatementRowTable,
@@ -51,6 +52,7 @@ export interface Database {
   statement_read: StatementReadTable;
   collect_cursor: CollectCursorTable;
   deposit: DepositTable;
+  deposit_remitter: DepositRemitterTable;
   withdrawal: WithdrawalTable;
   allocation: AllocationTable;
   review_decision: ReviewDecisionTable;

@@ -79,7 +79,9 @@ export function createJsonApi<E extends Env>(options: JsonApiOptions<E>): OpenAP
       : answerProblem(c, {
           status: 500,
           code: 'internal',
-          detail: 'nothing was changed; the error is logged',
+          // A connection that breaks at its commit leaves this unknown.
+          detail:
+            'the error is logged; whether anything was changed is not known: ask again with the same id or key, and it is done once',
         });
   });
   return app;

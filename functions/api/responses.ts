@@ -9,7 +9,7 @@ const DESCRIPTIONS = {
   413: 'The request is too large',
   415: 'The body is not JSON',
   429: 'Too many requests in this minute; Retry-After says when to come again',
-  500: 'Something broke here; nothing was changed',
+  500: 'Something broke here, and whether it is done is not known; ask again with the same id',
   503: 'The service cannot answer right now; Retry-After says when to come again',
 } as const;
 

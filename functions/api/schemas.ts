@@ -43,6 +43,9 @@ export const ownIdSchema = z
 
 const TEXT = /^(?=.*\S)[^\p{Cc}\p{Cf}\p{Cs}]+$/u;
 
+/** The same for who reads the document: few tools make texts for a lookahead or a class of characters, and JSON carries whole ones. */
+const TEXT_DESCRIBED = String.raw`^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$`;
+
 /** Text for people, composed: no control characters, none that are invisible or turn the direction, not empty, bounded. */
 export function textSchema(charactersMax: number) {
   const remedy = `write 1 to ${charactersMax} characters, none of them invisible or a control character`;
@@ -51,7 +54,7 @@ export function textSchema(charactersMax: number) {
     .normalize('NFC')
     .max(charactersMax, remedy)
     .regex(TEXT, remedy)
-    .openapi({ pattern: TEXT.source });
+    .openapi({ pattern: TEXT_DESCRIBED });
 }
 
 /** The query of every list. */

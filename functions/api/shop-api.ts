@@ -7,6 +7,7 @@ import type { Shop } from '../shops/shop.repository.ts';
 import { admitShop } from './admit.ts';
 import { docsPage } from './docs-page.ts';
 import { createJsonApi } from './json-api.ts';
+import { answerProblem } from './problem.ts';
 import { depositRoutes } from '../deposits/deposit.routes.ts';
 import { eventRoutes } from '../events/event.routes.ts';
 import { orderRoutes } from '../orders/order.routes.ts';
@@ -82,5 +83,28 @@ export function createShopApi(parts: ShopApiParts): ShopApi {
     });
   app.get('/openapi.json', (c) => c.json(document()));
   app.get('/docs', (c) => c.html(docsPage(document())));
+  refuseOtherMethods(app);
   return app;
+}
+
+/** Answers, on every path of the API, a method that it does not know. Called when all routes are there. */
+function refuseOtherMethods(app: ShopApi): void {
+  const known = Map.groupBy(
+    app.routes.filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/')),
+    ({ path }) => path,
+  );
+  for (const [path, routes] of known) {
+    const allow = [...new Set(routes.map(({ method }) => method))].join(', ');
+    app.all(path, (c) =>
+      answerProblem(
+        c,
+        {
+          status: 405,
+          code: 'method_not_allowed',
+          detail: `${c.req.path} does not know ${c.req.method}; it knows ${allow}`,
+        },
+        { allow },
+      ),
+    );
+  }
 }

@@ -8,6 +8,9 @@ export interface Bank {
   /** One page of an account's rows, oldest first, between two instants (whole seconds, both included) of one KST date. */
   listTransactions(request: StatementRequest): Promise<StatementPage | BankRefusal>;
 
+  /** Who sent what came into an account in one second. Banks tell it of some rows, and not of others. */
+  listRemitters(request: RemitterRequest): Promise<RemitterPage | BankRefusal>;
+
   /** Builds the message of one transfer, byte for byte as it will be sent, so that it can be stored before the bank hears of it. */
   prepareTransfer(order: TransferOrder): PreparedTransfer;
 
@@ -48,6 +51,36 @@ export interface StatementRow {
 export interface StatementPage {
   readonly outcome: 'page';
   readonly rows: readonly StatementRow[];
+  /** Present when more rows follow. */
+  readonly nextPage?: string;
+  readonly exchange: Exchange;
+}
+
+export interface RemitterRequest {
+  readonly account: CollectionAccount;
+  /** A whole second. */
+  readonly at: Date;
+  /** `nextPage` of the page before, when this is not the first. */
+  readonly page?: string;
+}
+
+/** An account as the bank's question about senders names it. */
+export interface CollectionAccount {
+  /** Three digits. */
+  readonly bankCode: string;
+  readonly accountNumber: string;
+}
+
+/** Who sent a row. What the bank does not tell is empty. */
+export interface RemitterRow extends Pick<StatementRow, 'occurredAt' | 'amount' | 'balanceAfter'> {
+  readonly bankCode: string;
+  readonly accountNumber: string;
+  readonly name: string;
+}
+
+export interface RemitterPage {
+  readonly outcome: 'page';
+  readonly rows: readonly RemitterRow[];
   /** Present when more rows follow. */
   readonly nextPage?: string;
   readonly exchange: Exchange;
@@ -139,7 +172,7 @@ export type InquiryResult =
 
 /** What went over the wire, for the append-only journal (kept five years). The authorization header is not part of it. */
 export interface Exchange {
-  readonly operation: 'transaction_list' | 'deposit_transfer' | 'transfer_result' | 'token';
+  readonly operation: 'transaction_list' | 'remitter_list' | 'deposit_transfer' | 'transfer_result' | 'token';
   readonly path: string;
   readonly requestBody: string;
   readonly requestedAt: Date;

@@ -6,6 +6,8 @@ import type {
   Inquiry,
   InquiryResult,
   PreparedTransfer,
+  RemitterPage,
+  RemitterRequest,
   SendOutcome,
   SendResult,
   StatementPage,
@@ -26,9 +28,12 @@ import {
   INQUIRIES_MAX,
   parseJson,
   readInquiryAnswer,
+  readRemitterAnswer,
   readRspCode,
   readStatementAnswer,
   readTransferAnswer,
+  REMITTER_LIST_PATH,
+  remitterListBody,
   statementPath,
   TRANSACTION_LIST_PATH,
   TRANSFER_RESULT_PATH,
@@ -65,7 +70,7 @@ interface Question {
   readonly method: 'GET' | 'POST';
   /** The path with its query, for an organisation's code. */
   readonly path: (organisationCode: string) => string;
-  readonly body: string;
+  readonly body: (organisationCode: string) => string;
 }
 
 type Answer =
@@ -106,8 +111,9 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
   ): Promise<{ answer: Answer; rejectedToken?: AccessToken }> {
     const got = await tokens.get(QUESTION_TOKEN_LIFE_MS_MIN, deadline);
     if (got.outcome === 'refused') return { answer: got };
-    const path = question.path(got.token.organisationCode);
-    const { result, exchange } = await call({ ...question, path }, got.token, question.body, deadline);
+    const { organisationCode } = got.token;
+    const [path, body] = [question.path(organisationCode), question.body(organisationCode)];
+    const { result, exchange } = await call({ ...question, path, body }, got.token, body, deadline);
     if (wasTokenRejected(result)) {
       return { answer: refusal('credentials', 'the token was rejected', exchange), rejectedToken: got.token };
     }
@@ -161,27 +167,41 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     };
   }
 
+  /** Asks a question when its turn comes. The path and the body stand for it in the journal where it does not come in time. */
+  async function answerTo(question: Question, path: string, body: string): Promise<Answer> {
+    const deadline = startDeadline(options.clock, options.callTimeoutMs);
+    return await inPlace(
+      deadline,
+      () => ask(question, deadline),
+      () => refusal('unavailable', 'timeout', unheard(question.operation, path, body, 'timeout', deadline)),
+    );
+  }
+
   async function listTransactions(request: StatementRequest): Promise<StatementPage | BankRefusal> {
     checkStatementRequest(request);
-    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const question: Question = {
       operation: 'transaction_list',
       method: 'GET',
       path: (code) => statementPath(request, bankTranId(code, options.queryId()), options.clock.now()),
-      body: '',
+      body: () => '',
     };
-    const answer = await inPlace(
-      deadline,
-      () => ask(question, deadline),
-      () =>
-        refusal(
-          'unavailable',
-          'timeout',
-          unheard('transaction_list', TRANSACTION_LIST_PATH, '', 'timeout', deadline),
-        ),
-    );
+    const answer = await answerTo(question, TRANSACTION_LIST_PATH, '');
     if (answer.outcome === 'refused') return answer;
     const page = readStatementAnswer(answer.body, request);
+    if (typeof page === 'string') return refusal('unavailable', page, answer.exchange);
+    return { outcome: 'page', ...page, exchange: answer.exchange };
+  }
+
+  async function listRemitters(request: RemitterRequest): Promise<RemitterPage | BankRefusal> {
+    const question: Question = {
+      operation: 'remitter_list',
+      method: 'POST',
+      path: () => REMITTER_LIST_PATH,
+      body: (code) => remitterListBody(request, bankTranId(code, options.queryId()), options.clock.now()),
+    };
+    const answer = await answerTo(question, REMITTER_LIST_PATH, '');
+    if (answer.outcome === 'refused') return answer;
+    const page = readRemitterAnswer(answer.body);
     if (typeof page === 'string') return refusal('unavailable', page, answer.exchange);
     return { outcome: 'page', ...page, exchange: answer.exchange };
   }
@@ -190,24 +210,14 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
     if (inquiries.length < 1 || inquiries.length > INQUIRIES_MAX) {
       throw new Error(`An inquiry asks about 1 to ${INQUIRIES_MAX} transfers, not ${inquiries.length}`);
     }
-    const deadline = startDeadline(options.clock, options.callTimeoutMs);
     const body = transferResultBody(inquiries, options.clock.now());
     const question: Question = {
       operation: 'transfer_result',
       method: 'POST',
       path: () => TRANSFER_RESULT_PATH,
-      body,
+      body: () => body,
     };
-    const answer = await inPlace(
-      deadline,
-      () => ask(question, deadline),
-      () =>
-        refusal(
-          'unavailable',
-          'timeout',
-          unheard('transfer_result', TRANSFER_RESULT_PATH, body, 'timeout', deadline),
-        ),
-    );
+    const answer = await answerTo(question, TRANSFER_RESULT_PATH, body);
     if (answer.outcome === 'refused') return answer;
     const outcomes = readInquiryAnswer(answer.body, inquiries);
     if (typeof outcomes === 'string') return refusal('unavailable', outcomes, answer.exchange);
@@ -267,6 +277,7 @@ export function createOpenBanking(options: OpenBankingOptions): Bank {
 
   return {
     listTransactions,
+    listRemitters,
     inquire,
     sendTransfer,
     prepareTransfer: (order) => ({

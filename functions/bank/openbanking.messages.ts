@@ -4,6 +4,8 @@ import type { Won } from '../shared/money.ts';
 import type {
   Inquiry,
   InquiryOutcome,
+  RemitterRequest,
+  RemitterRow,
   SendOutcome,
   StatementRequest,
   StatementRow,
@@ -15,11 +17,12 @@ import { classifyInquiry, classifySend, codePair, isAccepted } from './openbanki
 
 /*
  * The messages of KFTC Open Banking v2.0 as this system writes and reads them. Names, types and lengths of fields are from
- * developers.kftc.or.kr (deposit transfer by account number, transaction list by fintech number); the result inquiry is from
- * third-party code, not read in KFTC's own tables.
+ * developers.kftc.or.kr (deposit transfer by account number, transaction list by fintech number); the result inquiry and the list of
+ * remitters are from third-party code, not read in KFTC's own tables.
  */
 
 export const TRANSACTION_LIST_PATH = '/v2.0/account/transaction_list/fin_num';
+export const REMITTER_LIST_PATH = '/v2.0/inquiry/remit_list';
 export const DEPOSIT_TRANSFER_PATH = '/v2.0/transfer/deposit/acnt_num';
 export const TRANSFER_RESULT_PATH = '/v2.0/transfer/result';
 
@@ -58,6 +61,24 @@ export function statementPath(request: StatementRequest, queryId: string, at: Da
     ...(request.page === undefined ? {} : { befor_inquiry_trace_info: request.page }),
   });
   return `${TRANSACTION_LIST_PATH}?${query.toString()}`;
+}
+
+/** Asks who sent what came into an account in one second, oldest first. */
+export function remitterListBody(request: RemitterRequest, queryId: string, at: Date): string {
+  const second = kstCompact(request.at);
+  const [date, time] = [second.slice(0, 8), second.slice(8)];
+  return JSON.stringify({
+    bank_tran_id: queryId,
+    bank_code_std: request.account.bankCode,
+    account_num: request.account.accountNumber,
+    from_date: date,
+    from_time: time,
+    to_date: date,
+    to_time: time,
+    sort_order: 'A',
+    tran_dtime: kstCompact(at),
+    ...(request.page === undefined ? {} : { befor_inquiry_trace_info: request.page }),
+  });
 }
 
 /** @throws if a request for a page is not for whole seconds of one KST date, which is what the port demands. */
@@ -338,17 +359,23 @@ export interface ReadPage {
   readonly nextPage?: string;
 }
 
-/** Reads a page of a statement, oldest row first. Answers a text that says what is wrong with it: no row is ever left out. */
-export function readStatementAnswer(body: string, request: StatementRequest): ReadPage | string {
+/** Reads an answer with an accepted code. Answers a text that says what is wrong with it. */
+function readAccepted<Shape extends z.ZodType<object>>(body: string, shape: Shape): z.infer<Shape> | string {
   const json = parseJson(body);
   if (json === undefined) return 'not JSON';
   const head = answerHead.safeParse(json);
   if (!head.success) return describeIssue(head.error, json);
   const { rsp_code: rspCode, bank_rsp_code: bankCode } = head.data;
   if (!isAccepted(rspCode, bankCode)) return codePair(rspCode, bankCode);
-  const answer = statementAnswer.safeParse(json);
-  if (!answer.success) return describeIssue(answer.error, json);
-  return readPage(answer.data, request);
+  const answer = shape.safeParse(json);
+  return answer.success ? answer.data : describeIssue(answer.error, json);
+}
+
+/** Reads a page of a statement, oldest row first. Answers a text that says what is wrong with it: no row is ever left out. */
+export function readStatementAnswer(body: string, request: StatementRequest): ReadPage | string {
+  const answer = readAccepted(body, statementAnswer);
+  if (typeof answer === 'string') return answer;
+  return readPage(answer, request);
 }
 
 function readPage(answer: z.infer<typeof statementAnswer>, request: StatementRequest): ReadPage | string {
@@ -370,6 +397,45 @@ function readPage(answer: z.infer<typeof statementAnswer>, request: StatementReq
   }
   rows.sort((a, b) => a.occurredAt.getTime() - b.occurredAt.getTime());
   return { rows, ...(more === 'Y' ? { nextPage: trace } : {}) };
+}
+
+/** What a bank tells of a person: whatever is no text is not told. It is never quoted, since it names an account. */
+const told = z.unknown().transform((value) => (typeof value === 'string' ? storable(value).trim() : ''));
+
+const remitterRow = statementRow
+  .pick({ tran_date: true, tran_time: true, tran_amt: true, after_balance_amt: true })
+  .extend({
+    remitter_name: told,
+    remitter_bank_code: told,
+    remitter_account_num: told,
+  });
+
+const remitterAnswer = statementAnswer.pick({ next_page_yn: true, befor_inquiry_trace_info: true }).extend({
+  res_list: z
+    .array(remitterRow)
+    .max(PAGE_ROWS_MAX)
+    .nullish()
+    .transform((list) => list ?? []),
+});
+
+/** Reads a page of who sent what. Answers a text that says what is wrong with it, and names no account. */
+export function readRemitterAnswer(
+  body: string,
+): { readonly rows: readonly RemitterRow[]; readonly nextPage?: string } | string {
+  const answer = readAccepted(body, remitterAnswer);
+  if (typeof answer === 'string') return answer;
+  const rows: RemitterRow[] = [];
+  for (const [index, wire] of answer.res_list.entries()) {
+    const occurredAt = readInstant(wire.tran_date, wire.tran_time);
+    const amount = parseWon(wire.tran_amt);
+    const balanceAfter = parseWon(wire.after_balance_amt, { signed: true, max: BALANCE_MAX });
+    if (occurredAt === undefined || amount === undefined || balanceAfter === undefined)
+      return `res_list.${index} has no time, amount or balance that can be read`;
+    const { remitter_bank_code: bank, remitter_account_num: accountNumber, remitter_name: name } = wire;
+    rows.push({ occurredAt, amount, balanceAfter, bankCode: bank, accountNumber, name });
+  }
+  const { next_page_yn: more, befor_inquiry_trace_info: trace } = answer;
+  return { rows, ...(more === 'Y' && trace !== '' ? { nextPage: trace } : {}) };
 }
 
 /** Reads a row, or answers the field and the value that cannot be read. */

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Bank } from '../bank/bank.ts';
+import type { Bank, CollectionAccount } from '../bank/bank.ts';
 import type { Database } from '../database.ts';
 import type { PayoutLimits } from '../transfers/limits.step.ts';
 import type { TransferQueue } from '../transfers/transfer-queue.client.ts';
@@ -28,6 +28,8 @@ export interface CycleContext {
 export interface CycleSettings {
   readonly collectionAccount: string;
   readonly payoutAccount: string;
+  /** The collection account as the bank's question about senders names it; without it nobody is asked who sent a deposit. */
+  readonly sendersOf?: CollectionAccount | undefined;
   readonly organisationCode: string;
   /** How the deployment names the database's cluster, where it does. */
   readonly databaseCluster?: string | undefined;

@@ -1,6 +1,7 @@
 import { collect, rereadEarlier, type CollectOutcome } from '../deposits/collect.step.ts';
 import { book, type Booked } from '../deposits/book.step.ts';
 import { reconsiderReviews } from '../deposits/reconsider.step.ts';
+import { askForSenders } from '../deposits/senders.step.ts';
 import type { ReviewReason } from '../deposits/match.ts';
 import { compareTouched, type Comparison } from '../ledger/compare.step.ts';
 import { reconcile, watchReconciliation, type AccountReconciliation } from '../ledger/reconcile.step.ts';
@@ -59,7 +60,7 @@ const COLLECT_LEAVES = 1 / 2;
 const REREAD_LEAVES = 1 / 4;
 
 /**
- * One cycle: collect → book (match, post, plan) → expire → release → dispatch → reread → resolve → reconcile → compare → seal. Reading may use part of the
+ * One cycle: collect → book (match, post, plan) → expire → release → dispatch → reread → resolve → reconcile → compare → seal → senders. Reading may use part of the
  * cycle's time only, so that what it brings is booked and paid in the same cycle. A step that fails is named in the summary, and the steps that can still work go on: a bank that is down stops no payout that is planned, a queue that is down stops no matching.
  *
  * @throws LeaseLost when another cycle has taken over.
@@ -166,6 +167,8 @@ export async function runCycle(context: CycleContext): Promise<CycleSummary> {
     undefined,
   );
   const sealed = await attempt('seal', async () => await seal(context), 0);
+  // Last, since no money waits for it.
+  await attempt('senders', async () => await askForSenders(context), 0);
   const stops = await attempt('stops', async () => await activeStops(context.db), []);
 
   const outOfTime =

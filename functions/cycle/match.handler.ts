@@ -6,7 +6,7 @@ import type { Database } from '../database.ts';
 import { openEventBus } from '../events/event-bus.client.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { openVault } from '../shared/encryption.ts';
-import { readEnvironment } from '../shared/environment.ts';
+import { readEnvironment, type MatcherEnvironment } from '../shared/environment.ts';
 import { openQueues } from '../shared/queues.client.ts';
 import { logBy } from '../shared/function-log.ts';
 import { createMetricsLog } from '../shared/metrics.ts';
@@ -36,6 +36,7 @@ const match = createMatcher({
   settings: {
     collectionAccount: env.COLLECTION_ACCOUNT,
     payoutAccount: env.PAYOUT_ACCOUNT,
+    sendersOf: sendersOf(env),
     databaseCluster: env.DATABASE_IDENTITY,
     cycleMs: env.CYCLE_MINUTES * 60_000,
     absenceWaitMs: (env.BANK_PROCESSING_MINUTES + env.BANK_POSTING_LAG_MINUTES) * 60_000,
@@ -45,6 +46,13 @@ const match = createMatcher({
   },
   reserveMs: env.BANK_CALL_TIMEOUT_S * 1000 + 10_000,
 });
+
+function sendersOf({
+  COLLECTION_BANK_CODE: bankCode,
+  COLLECTION_ACCOUNT_NUMBER: accountNumber,
+}: MatcherEnvironment) {
+  return bankCode === undefined || accountNumber === undefined ? undefined : { bankCode, accountNumber };
+}
 
 /** Runs one cycle: `matcher.ts` says what returning and throwing mean. */
 export async function handler(event: MatchEvent, lambda: Context): Promise<MatchResult> {

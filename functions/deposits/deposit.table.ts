@@ -70,6 +70,18 @@ export type DepositState =
   | 'classified'
   | 'reversed';
 
+/** What the bank tells of who sent a deposit. Append-only; all or nothing of it is there, as it was told. */
+export interface DepositRemitterTable {
+  row_id: bigint;
+  told: boolean;
+  bank_code: string | null;
+  account_number_ciphertext: Uint8Array | null;
+  account_number_key_id: string | null;
+  account_number_masked: string | null;
+  holder: string | null;
+  asked_at: Date;
+}
+
 /** A row that came in, and what became of it. `remaining` is what no allocation and no refund has taken. */
 export interface DepositTable {
   row_id: bigint;

@@ -213,7 +213,7 @@ const PROBLEM_TEXTS = {
   409: 'It stands against what is there; `done_already` tells what the same request has done before',
   413: 'The request is too large',
   415: 'The body is not JSON',
-  500: 'Something broke here; nothing was changed',
+  500: 'Something broke here, and whether it is done is not known; ask again with the same key',
   503: 'The service cannot answer right now; Retry-After says when to come again',
 } as const;
 

@@ -69,6 +69,7 @@ const reviewInFullSchema = z
       branch: z.string(),
       possibleDuplicate: z.boolean(),
     }),
+    sender: z.object({ bankCode: z.string(), masked: z.string(), holder: z.string() }).nullable(),
     others: listOf(
       z.object({
         rowId: idSchema,
@@ -200,28 +201,41 @@ export const combine = command({
   },
 });
 
+const refundSchema = z
+  .discriminatedUnion('outcome', [
+    requestedSchema,
+    z.object({ outcome: z.literal('refunding'), decided: decidedSchema, transferId: idSchema }),
+  ])
+  .openapi('RefundAnswer');
+
 export const refund = command({
   name: 'review refund',
   path: '/reviews/{row_id}/refund',
   summary:
-    'refund all that is left of a deposit (환불); two people type the same account, one after the other',
+    'refund all that is left of a deposit (환불); two people name the same account, one after the other',
   input: z.object({
     row_id: idSchema,
     ...payeeFields,
     reason: reasonSchema,
   }),
   secret: 'account_number',
-  answer: z
-    .discriminatedUnion('outcome', [
-      requestedSchema,
-      z.object({ outcome: z.literal('refunding'), decided: decidedSchema, transferId: idSchema }),
-    ])
-    .openapi('RefundAnswer'),
+  answer: refundSchema,
   async act({ db, openVault }, acting, { row_id: depositRowId, bank_code, account_number, holder }) {
     const to = parsePayeeAccount([bank_code, account_number, holder].join(':'));
     if (typeof to === 'string') return refuse('invalid', to);
     return await refundDeposit(db, await openVault(), acting, { depositRowId, to });
   },
+});
+
+export const refundToSender = command({
+  name: 'review refund to sender',
+  path: '/reviews/{row_id}/refund-to-sender',
+  summary:
+    'refund all that is left of a deposit to the account that the bank says it came from; two people ask for it',
+  input: z.object({ row_id: idSchema, reason: reasonSchema }),
+  answer: refundSchema,
+  act: async ({ db, openVault }, acting, { row_id: depositRowId }) =>
+    await refundDeposit(db, await openVault(), acting, { depositRowId, to: 'sender' }),
 });
 
 export const ignore = command({
@@ -254,6 +268,7 @@ export const reviewOperations = [
   split,
   combine,
   refund,
+  refundToSender,
   ignore,
   undo,
 ] as const;

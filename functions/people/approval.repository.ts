@@ -51,7 +51,10 @@ export async function askOrApprove(
       requested_at: acting.at,
       request_reason: acting.reason,
     })
-    .onConflict((oc) => oc.columns(['action', 'subject']).where('state', '=', 'requested').doNothing())
+    // A literal: no plan that is made for any parameter can tell that the index is meant.
+    .onConflict((oc) =>
+      oc.columns(['action', 'subject']).where('state', '=', sql.lit('requested')).doNothing(),
+    )
     .returning('approval_id')
     .executeTakeFirst();
   if (inserted !== undefined) return { outcome: 'requested', approvalId: inserted.approval_id };

@@ -4,6 +4,7 @@ import type { ReviewReason } from '../deposits/match.ts';
 import type { Database } from '../database.ts';
 import type { OrderState } from '../orders/order.table.ts';
 import { won, type Won } from '../shared/money.ts';
+import { readSender, type ShownSender } from '../deposits/sender.repository.ts';
 import { decidesOn, type Decision } from './decision.repository.ts';
 import { explainCandidate } from './explain-candidate.ts';
 
@@ -103,6 +104,8 @@ export interface OtherDeposit {
 
 export interface ReviewInFull extends Review {
   readonly bankRow: BankRow;
+  /** The account that it came from, where the bank tells: what a refund is proposed to. */
+  readonly sender: ShownSender | null;
   readonly others: readonly OtherDeposit[];
   /** Oldest first. */
   readonly decisions: readonly (Decision & { readonly transfer: string | null })[];
@@ -131,6 +134,7 @@ export async function showReview(db: Kysely<Database>, rowId: bigint): Promise<R
       branch: bankRow.branch,
       possibleDuplicate: bankRow.possible_duplicate,
     },
+    sender: (await readSender(db, rowId)) ?? null,
     others: await readOthers(db, rowId, row.candidates),
     decisions: await readDecisions(db, rowId),
   };

@@ -3,13 +3,14 @@ import type { PayeeAccount } from '../bank/payee-account.ts';
 import type { Database } from '../database.ts';
 import { act } from '../people/act.step.ts';
 import type { Acting } from '../people/person.ts';
-import type { Refused } from '../people/refusal.ts';
+import { refuse, type Refused } from '../people/refusal.ts';
 import { byTwoPeople, type Requested } from '../people/two-people.step.ts';
 import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
 import { ZERO_WON } from '../shared/money.ts';
 import { insertRefund } from '../transfers/refund.repository.ts';
 import { beforeOf, lockSubjects, type Decided } from './allocate.step.ts';
 import { required } from './assign.step.ts';
+import { readSendersAccount } from '../deposits/sender.repository.ts';
 import { insertDecision } from './decision.repository.ts';
 import { takeRemainder } from './deposit.repository.ts';
 import { refuseDeposit } from './open-subjects.ts';
@@ -33,20 +34,26 @@ export interface Refunding {
 const FINGERPRINT_SHOWN = 12;
 
 /**
- * Refunds all that is left of a deposit to an account that two people have typed. The second one types it anew, so that a slip of either is caught, and so that
- * no number need be kept before both have agreed. The deposit is `refund_pending` from then on, until its transfer has succeeded or has come back.
+ * Refunds all that is left of a deposit to an account that two people name: both the one that the bank says it came from, or both an account that they type. The
+ * second one types it anew, so that a slip of either is caught, and so that no number need be kept before both have agreed. The deposit is `refund_pending` from then on, until its transfer has succeeded or has come back.
  */
 export async function refundDeposit(
   db: Kysely<Database>,
   vault: Vault,
   acting: Acting,
-  { depositRowId, to }: { readonly depositRowId: bigint; readonly to: PayeeAccount },
+  { depositRowId, to: named }: { readonly depositRowId: bigint; readonly to: PayeeAccount | 'sender' },
 ): Promise<RefundOutcome> {
   return await act<Refunding | Requested>(db, acting, async (trx) => {
     const locked = await lockSubjects(trx, [], [depositRowId]);
     const deposit = locked.deposits.get(depositRowId);
     const refused = refuseDeposit(depositRowId, deposit);
     if (refused !== undefined || deposit === undefined) return required(refused);
+    const to = named === 'sender' ? await readSendersAccount(trx, vault, depositRowId) : named;
+    if (to === undefined)
+      return refuse(
+        'sender_not_told',
+        `the bank does not tell, or not yet, from which account deposit ${depositRowId.toString()} came: ask the buyer, and name the account with --to`,
+      );
     const amount = deposit.remaining;
     const fingerprint = vault.fingerprint(`${to.bankCode} ${to.accountNumber} ${to.holder}`);
     const shown = `${to.bankCode} ${maskAccountNumber(to.accountNumber)} ${to.holder}`;

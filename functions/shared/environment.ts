@@ -12,6 +12,9 @@ const amount = z
   })
   .optional();
 
+const bankCode = z.string().regex(/^\d{3}$/);
+const accountNumber = z.string().regex(/^\d{6,16}$/);
+
 const seconds = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 
 /** The longest that a bank takes to execute what reached it, and then to show it on the statement, unless a stack says otherwise, minutes. */
@@ -90,6 +93,9 @@ const matcher = z.object({
   ...bank,
   ...events,
   TRANSFER_QUEUE_URL: z.url(),
+  /** The collection account's bank, three digits, and number: by these the bank is asked who sent a deposit that waits for a person. Without both it is not. */
+  COLLECTION_BANK_CODE: bankCode.optional(),
+  COLLECTION_ACCOUNT_NUMBER: accountNumber.optional(),
   /** Minutes between two scheduled cycles: a transfer that was dispatched longer ago than this and is not claimed is dispatched again. */
   CYCLE_MINUTES: seconds(5),
   ...bankTimes,
@@ -127,8 +133,8 @@ const api = z.object({
   /** As `webhookKeys`; without it the API knows no webhooks. */
   WEBHOOK_KEYS_SECRET_ID: z.string().min(1).optional(),
   /** What buyers are told to pay into: a bank's code of three digits, the account's number and its holder. */
-  COLLECTION_BANK_CODE: z.string().regex(/^\d{3}$/),
-  COLLECTION_ACCOUNT_NUMBER: z.string().regex(/^\d{6,16}$/),
+  COLLECTION_BANK_CODE: bankCode,
+  COLLECTION_ACCOUNT_NUMBER: accountNumber,
   COLLECTION_ACCOUNT_HOLDER: z.string().min(1),
   /** Requests that one API key may make in a minute. */
   API_REQUESTS_PER_MINUTE: seconds(600),

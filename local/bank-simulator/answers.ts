@@ -50,6 +50,33 @@ export interface StatementView {
 }
 
 export function statementAnswer(now: Date, apiTranId: string, view: StatementView): Record<string, unknown> {
+  return {
+    ...pageAnswer(now, apiTranId, view),
+    fintech_use_num: view.account.fintechUseNum,
+    res_list: view.rows.map((row) => ({
+      ...rowAnswer(row),
+      inout_type: row.direction === 'in' ? '입금' : '출금',
+    })),
+  };
+}
+
+/** Who sent the rows of a page; fields of which the bank knows nothing are empty. */
+export function remitterAnswer(now: Date, apiTranId: string, view: StatementView): Record<string, unknown> {
+  return {
+    ...pageAnswer(now, apiTranId, view),
+    bank_code_std: view.account.bankCode,
+    account_num: view.account.accountNumber,
+    res_list: view.rows.map((row) => ({
+      ...rowAnswer(row),
+      remitter_name: row.sender?.name ?? '',
+      remitter_bank_code: row.sender?.bankCode ?? '',
+      remitter_account_num: row.sender?.accountNumber ?? '',
+    })),
+  };
+}
+
+/** What lists of rows have in common. */
+function pageAnswer(now: Date, apiTranId: string, view: StatementView): Record<string, unknown> {
   const { account, rows, trace } = view;
   return {
     ...head(now, apiTranId, 'A0000'),
@@ -59,12 +86,10 @@ export function statementAnswer(now: Date, apiTranId: string, view: StatementVie
     bank_rsp_code: '000',
     bank_rsp_message: '',
     bank_name: '오픈은행',
-    fintech_use_num: account.fintechUseNum,
     balance_amt: view.balance.toString(),
     page_record_cnt: rows.length.toString(),
     next_page_yn: trace === undefined ? 'N' : 'Y',
     befor_inquiry_trace_info: trace ?? '',
-    res_list: rows.map(rowAnswer),
   };
 }
 
@@ -73,7 +98,6 @@ function rowAnswer(row: SimulatedRow): Record<string, string> {
   return {
     tran_date: at.slice(0, 8),
     tran_time: at.slice(8),
-    inout_type: row.direction === 'in' ? '입금' : '출금',
     tran_type: row.kind,
     print_content: row.text,
     tran_amt: row.amount.toString(),

@@ -10,8 +10,17 @@ export interface SimulatedAccount {
   readonly openingBalance: Won;
 }
 
+/** The account that a deposit came from. */
+export interface Sender {
+  readonly bankCode: string;
+  readonly accountNumber: string;
+  readonly name: string;
+}
+
 /** A row as it will be told to whoever asks. */
 export interface SimulatedRow extends StatementRow {
+  /** Told to whoever asks for senders, where the bank knows one. */
+  readonly sender?: Sender;
   /** When the statement begins to show it: later than it happened where the bank posts late. */
   readonly visibleAt: Date;
 }

@@ -66,6 +66,20 @@ export const statementRequest = (organisationCode: string) =>
 
 export type StatementQuery = z.infer<ReturnType<typeof statementRequest>>;
 
+export const remitterRequest = (organisationCode: string) =>
+  z.object({
+    bank_tran_id: ownId(organisationCode),
+    bank_code_std: an(3),
+    account_num: an(16),
+    from_date: compactDate,
+    from_time: compactTime,
+    to_date: compactDate,
+    to_time: compactTime,
+    sort_order: z.enum(['A', 'D']),
+    tran_dtime: compactDateTime,
+    befor_inquiry_trace_info: an(20).optional(),
+  });
+
 const transferItem = (organisationCode: string) =>
   z.object({
     tran_no: n(5),

@@ -6,6 +6,7 @@ import { BankState, store } from './bank-state.ts';
 import type {
   AccountState,
   BankEvent,
+  Sender,
   SimulatedAccount,
   SimulatedRow,
   SimulatedTransfer,
@@ -52,6 +53,8 @@ export interface Deposit {
   readonly amount: Won;
   /** What the payer typed. */
   readonly text: string;
+  /** Where it comes from, as far as the bank knows. */
+  readonly sender?: Sender;
   /** Now, unless given; never before the account's last row. */
   readonly at?: Date;
   /** The bank's word for the kind of the row. */
@@ -116,6 +119,7 @@ export class SimulatedBank {
       text: mangled ? mangleText(deposit.text, this.#options.dice.draw(`mangle|${key}`)) : deposit.text,
       kind: deposit.kind ?? KIND_TRANSFER_IN,
       occurredAt: deposit.at ?? this.#options.clock.now(),
+      ...(deposit.sender === undefined ? {} : { sender: deposit.sender }),
     });
   }
 
@@ -170,6 +174,11 @@ export class SimulatedBank {
       if (row.visibleAt <= now) shown.push({ index, row });
     }
     return shown;
+  }
+
+  /** The account with a bank's code and a number. */
+  accountByNumber(bankCode: string, accountNumber: string): SimulatedAccount | undefined {
+    return this.#state.accountByNumber(accountNumber, bankCode)?.account;
   }
 
   balance(account: string): Won | undefined {
@@ -337,7 +346,7 @@ export class SimulatedBank {
 
   #post(
     account: string,
-    row: Pick<SimulatedRow, 'direction' | 'amount' | 'text' | 'kind' | 'occurredAt'>,
+    row: Pick<SimulatedRow, 'direction' | 'amount' | 'text' | 'kind' | 'occurredAt' | 'sender'>,
   ): SimulatedRow {
     const state = this.#changeable(account);
     const occurredAt = wholeSecond(row.occurredAt);

@@ -3,6 +3,7 @@ import { won } from '../../functions/shared/money.ts';
 import type { Won } from '../../functions/shared/money.ts';
 import {
   malformedAnswer,
+  remitterAnswer,
   resultAnswer,
   statementAnswer,
   tokenRejectedAnswer,
@@ -12,6 +13,7 @@ import type { StatementView, WireAnswer } from './answers.ts';
 import type { FaultDice } from './faults.ts';
 import {
   kstInstant,
+  remitterRequest,
   resultRequest,
   statementRequest,
   tokenRequest,
@@ -65,6 +67,7 @@ export interface WireOptions {
 export function createWire(options: WireOptions): (request: WireRequest) => WireAnswer {
   const { bank, clock, dice, desk } = options;
   const statementSchema = statementRequest(options.organisationCode);
+  const remitterSchema = remitterRequest(options.organisationCode);
   const transferSchema = transferRequest(options.organisationCode);
   const timesSeen = new Map<string, number>();
   let apiTranIds = 0;
@@ -137,6 +140,23 @@ export function createWire(options: WireOptions): (request: WireRequest) => Wire
     const balance = bank.balance(number) ?? 0n;
     const view: StatementView = { queryId: query.data.bank_tran_id, account, balance, ...page };
     return deliver(about, statementAnswer(clock.now(), apiTranId(), view));
+  }
+
+  function remitters(request: WireRequest): WireAnswer {
+    const message = remitterSchema.safeParse(jsonOf(request));
+    if (!message.success) return malformed(whatIsWrong(message.error));
+    const account = bank.accountByNumber(message.data.bank_code_std, message.data.account_num);
+    if (!account) return malformed('account_num: not registered');
+    const number = account.fintechUseNum;
+    const { from_date, from_time, to_date, to_time, befor_inquiry_trace_info: trace } = message.data;
+    const about = nth(['remitters', number, from_date, from_time, to_date, to_time, trace].join(' '));
+    if (dice.fires('http_5xx', about)) return whole(502, 'bad gateway');
+    const asked = { ...message.data, fintech_use_num: number, inquiry_type: 'I', inquiry_base: 'T' } as const;
+    const page = pageOf(asked, about);
+    if (page === undefined) return malformed('befor_inquiry_trace_info: not one of this bank');
+    const balance = bank.balance(number) ?? 0n;
+    const view: StatementView = { queryId: message.data.bank_tran_id, account, balance, ...page };
+    return deliver(about, remitterAnswer(clock.now(), apiTranId(), view));
   }
 
   /** The rows of one page. The trace names the last row shown, so that rows which show up meanwhile shift nothing. */
@@ -218,6 +238,7 @@ export function createWire(options: WireOptions): (request: WireRequest) => Wire
 
   const routes: Readonly<Record<string, (request: WireRequest) => WireAnswer>> = {
     'GET /v2.0/account/transaction_list/fin_num': statement,
+    'POST /v2.0/inquiry/remit_list': remitters,
     [`POST ${TRANSFER_PATH}`]: transfer,
     'POST /v2.0/transfer/result': result,
   };

@@ -267,7 +267,14 @@ function pay(system: LocalSystem, order: PlacedOrder): void {
     amount: order.amount,
   };
   const payments = isDemo ? payBill(bill, Math.random) : [{ text: bill.depositorName, amount: bill.amount }];
-  for (const payment of payments) system.bank.deposit({ account: COLLECTION_ACCOUNT, ...payment });
+  const sender = {
+    bankCode: '088',
+    accountNumber: `110${Math.floor(Math.random() * 1e9)
+      .toString()
+      .padStart(9, '0')}`,
+    name: order.recipientName,
+  };
+  for (const payment of payments) system.bank.deposit({ account: COLLECTION_ACCOUNT, ...payment, sender });
 }
 
 function newOrder(n: number): NewOrder {

@@ -13,6 +13,21 @@ const IDLE_IN_TRANSACTION_MS = 30_000;
 /** A statement that has not answered for so long, in real time, may be waiting for a lock, ms. */
 const ANSWER_MS = 3;
 
+/** The connection has ended, as far as whoever asked can tell. */
+class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
+}
+
+/** SQLSTATE of a statement that has waited for a lock for too long. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Whether an error says no more than that the database could not be asked, or not in time. */
+export function isConnectionTrouble(error: unknown): boolean {
+  return (
+    error instanceof ConnectionLost || (error as { code?: unknown } | undefined)?.code === LOCK_NOT_AVAILABLE
+  );
+}
+
 /** A statement that was sent, and what came of it. */
 class Sent {
   readonly settled: Promise<void>;
@@ -63,7 +78,7 @@ export class WorldDatabase {
   /** Called after a commit that has written something of interest: what a transaction did, or a statement outside of one. */
   onCommit: (written: Written) => Promise<void> = () => Promise.resolve();
   /** What is sent in place of a statement: a test breaks a rule here. */
-  rewrite: (text: string) => string = (text) => text;
+  rewrite: (text: string, who: string) => string = (text) => text;
   statements = 0;
 
   constructor(state: WorldState, address: PostgresAddress, login: Login, monitor: LockMonitor) {
@@ -154,7 +169,7 @@ export class WorldDatabase {
     this.state.record(waiting.connection.sandbox, 'has waited for a lock for too long', true);
     if (waiting.sent.error !== undefined) {
       waiting.sent.error = Object.assign(new Error('canceling statement due to lock timeout'), {
-        code: '55P03',
+        code: LOCK_NOT_AVAILABLE,
       });
     }
     await waiting.finish();
@@ -177,7 +192,7 @@ export class Connection {
   readonly pid: number;
   isBroken = false;
   inTransaction = false;
-  /** Rows that the transaction under way, or the last one, has inserted, updated or deleted. */
+  /** Rows that the transaction under way, or the last one, has inserted, updated or deleted; none, where it was rolled back. */
   rowsWritten = 0;
   #written: Written = nothingWritten();
   readonly #database: WorldDatabase;
@@ -197,7 +212,7 @@ export class Connection {
   /** A statement: it takes its time, and the world may end its connection or its function before it, or between it and its answer. */
   query(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
     const { state } = this.#database;
-    const sent = this.#database.rewrite(text);
+    const sent = this.#database.rewrite(text, this.sandbox.name);
     const { promise, resolve, reject } = Promise.withResolvers<pg.QueryResult>();
     const delayMs = this.sandbox.stepMs();
     if (this.inTransaction && delayMs > IDLE_IN_TRANSACTION_MS) {
@@ -210,13 +225,13 @@ export class Connection {
       delayMs,
       async () => {
         if (this.isBroken) {
-          reject(new Error('Client has encountered a connection error and is not queryable'));
+          reject(new ConnectionLost('Client has encountered a connection error and is not queryable'));
           return;
         }
         if (this.sandbox.diesHere(`before ${brief(text)}`)) return;
         if (this.sandbox.loses('connection_lost', `before ${brief(text)}`)) {
           await this.#database.destroy(this);
-          reject(new Error('Connection terminated unexpectedly'));
+          reject(new ConnectionLost('Connection terminated unexpectedly'));
           return;
         }
         await this.#database.perform(
@@ -247,6 +262,7 @@ export class Connection {
       this.#written = nothingWritten();
     } else if (command === 'COMMIT' || command === 'ROLLBACK') {
       this.inTransaction = false;
+      if (command === 'ROLLBACK') this.rowsWritten = 0;
     } else if (WRITES.has(command)) {
       if (wasAlone) {
         this.rowsWritten = 0;
@@ -272,7 +288,7 @@ export class Connection {
     if (this.sandbox.diesHere(`after ${brief(text)}`)) return;
     if (this.sandbox.loses('connection_lost', `after ${brief(text)}`)) {
       await database.destroy(this);
-      reject(new Error('Connection terminated unexpectedly'));
+      reject(new ConnectionLost('Connection terminated unexpectedly'));
       return;
     }
     if (error === undefined && result !== undefined) resolve(result);
@@ -298,6 +314,11 @@ export class SimulatedPool implements PostgresPool {
   /** Rows that the last transaction has written: none, when what was asked for was refused. */
   get rowsWrittenLast(): number {
     return this.#connection?.rowsWritten ?? 0;
+  }
+
+  /** What is written from now on is counted from none, also where nothing comes to be asked of the database. */
+  countAnew(): void {
+    if (this.#connection !== undefined) this.#connection.rowsWritten = 0;
   }
 
   async connect(): Promise<PostgresPoolClient> {

@@ -13,7 +13,7 @@ import { createBankLink } from './bank-link.ts';
 import type { WorldDatabase } from './connections.ts';
 import { Sandbox } from './sandbox.ts';
 import type { SimulatedQueue } from './simulated-queue.ts';
-import { ACCOUNT_NUMBERS, BANK_SECRETS, CYCLE_MS } from './world-settings.ts';
+import { ACCOUNT_NUMBERS, BANK_SECRETS, COLLECTION_BANK_CODE, CYCLE_MS } from './world-settings.ts';
 import type { WorldState } from './world-state.ts';
 
 /** As deployed, ms. */
@@ -38,8 +38,12 @@ export interface Sabotage {
   readonly arrivesWithinMs?: number;
   /** Wraps the bank that the functions see. */
   readonly bank?: (bank: Bank) => Bank;
-  /** Rewrites a statement before it is sent. */
-  readonly statement?: (text: string) => string;
+  /** Rewrites a statement before it is sent, knowing who sends it. */
+  readonly statement?: (text: string, who: string) => string;
+  /** Takes away what the database itself refuses. */
+  readonly database?: readonly string[];
+  /** Nobody looks at the database before the end, where the bank's own books are counted. */
+  readonly blind?: true;
 }
 
 interface LambdaContext {
@@ -166,6 +170,10 @@ function createMatcherIn(parts: FunctionParts, name: string) {
     settings: {
       collectionAccount: accounts.collection,
       payoutAccount: accounts.payout,
+      sendersOf: {
+        bankCode: COLLECTION_BANK_CODE,
+        accountNumber: ACCOUNT_NUMBERS[accounts.collection] ?? '',
+      },
       databaseCluster: undefined,
       cycleMs: CYCLE_MS,
       absenceWaitMs: 15 * 60_000,

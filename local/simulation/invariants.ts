@@ -34,7 +34,10 @@ const BALANCES = sql`
  * - `live_items`: orders are live in a payout exactly while it is neither failed, cancelled nor returned.
  * - `order_twice`: no order is in two live transfers.
  * - `transfer_amount`: a payout is its orders' amounts less its fee.
- * - `deposit_allocated`: no won of a deposit is allocated twice, and a matched one is allocated whole.
+ * - `deposit_used`: each won of a deposit is nobody's yet, an order's, refunded, or ignored, and only one of these; nothing of one that the bank took back is.
+ * - `refund_state`: a deposit is refunded, or being refunded, as the state of its one live refund says.
+ * - `unallocated`: what is nobody's is what deposits have left, the parts of orders that are not paid, and refunds that are not sent.
+ * - `sent_for_nothing`: what is sent pays out paid orders, unless the bank has taken a deposit of them back.
  * - `order_outstanding`: what an order still awaits is its amount less what is allocated to it.
  * - `owed_to_seller`: a seller's balance is what its paid orders brought, less what was paid out or is under way.
  * - `fees`: fees are those of the paid orders.
@@ -56,6 +59,9 @@ const BROKEN = sql`
     from transfer_item i group by i.transfer_id
   ), live_allocation as materialized (
     select deposit_row_id, order_id, amount from allocation where live
+  ), live_refund as materialized (
+    select deposit_row_id, amount, state from transfer
+    where kind = 'refund' and state not in ('failed', 'cancelled', 'returned')
   )
   select 'signed_balance' as invariant, sum(case when account like 'bank:%' then won else -won end)::text as detail
     from balance having sum(case when account like 'bank:%' then won else -won end) <> 0
@@ -80,9 +86,36 @@ const BROKEN = sql`
     from transfer t join item i on i.transfer_id = t.transfer_id
     where t.kind = 'payout' and (t.amount <> i.amount - i.fee or t.fee <> i.fee)
   union all
-  select 'deposit_allocated', 'deposit ' || d.row_id || ' is ' || d.state || ', remaining ' || d.remaining || ', allocated ' || coalesce(a.amount, 0)
+  select 'deposit_used', 'deposit ' || d.row_id || ' of ' || d.amount || ' is ' || d.state || ', remaining ' || d.remaining
+      || ', allocated ' || coalesce(a.amount, 0) || ', refunded ' || coalesce(r.amount, 0) || ', ignored ' || coalesce(g.amount, 0)
     from deposit d left join (select deposit_row_id, sum(amount) as amount from live_allocation group by 1) a on a.deposit_row_id = d.row_id
-    where coalesce(a.amount, 0) + d.remaining > d.amount or (d.state = 'matched' and coalesce(a.amount, 0) <> d.amount)
+    left join (select deposit_row_id, sum(amount) as amount from live_refund group by 1) r on r.deposit_row_id = d.row_id
+    left join (
+      select row_id, sum(amount) as amount from review_decision, unnest(deposit_rows) as row_id
+      where kind = 'ignore' and state = 'standing' group by 1
+    ) g on g.row_id = d.row_id
+    where d.state not in ('return_of', 'classified')
+      and case when d.state = 'reversed' then d.remaining + coalesce(a.amount, 0) + coalesce(g.amount, 0) <> 0
+        else d.remaining + coalesce(a.amount, 0) + coalesce(r.amount, 0) + coalesce(g.amount, 0) <> d.amount end
+  union all
+  select 'refund_state', 'deposit ' || coalesce(d.row_id, r.deposit_row_id) || ' is ' || coalesce(d.state, 'none') || ', its refund ' || coalesce(r.state, 'none')
+    from (select row_id, state from deposit where state in ('refund_pending', 'refunded', 'reversed')) d
+    full join live_refund r on r.deposit_row_id = d.row_id
+    where d.state is distinct from 'reversed'
+      and d.state is distinct from case r.state when 'succeeded' then 'refunded' else 'refund_pending' end
+  union all
+  select 'unallocated', coalesce(b.won, 0) || ' booked, ' || n.won || ' are nobody''s'
+    from (
+      select coalesce((select sum(remaining) from deposit), 0)
+        + coalesce((select sum(amount - outstanding) from shop_order where state <> 'paid'), 0)
+        + coalesce((select sum(amount) from live_refund where state in ('planned', 'queued', 'held')), 0) as won
+    ) n left join balance b on b.account = 'unallocated' where coalesce(b.won, 0) <> n.won
+  union all
+  select 'sent_for_nothing', 'transfer ' || t.transfer_id || ' is ' || t.state || ', order ' || o.order_id || ' is ' || o.state
+    from transfer t join transfer_item i on i.transfer_id = t.transfer_id and i.live
+    join shop_order o on o.order_id = i.order_id and o.state <> 'paid'
+    where t.state in ('sending', 'unknown', 'succeeded') and not exists (
+      select from allocation x join deposit d on d.row_id = x.deposit_row_id where x.order_id = o.order_id and d.state = 'reversed')
   union all
   select 'order_outstanding', 'order ' || o.order_id || ' is ' || o.state || ', outstanding ' || o.outstanding || ', allocated ' || coalesce(a.amount, 0)
     from shop_order o left join (select order_id, sum(amount) as amount from live_allocation group by 1) a on a.order_id = o.order_id

@@ -1,46 +1,12 @@
-import type { Kysely } from 'kysely';
-import type { Database } from '../../functions/database.ts';
 import { cancelOrder, placeOrders, type OrderToPlace } from '../../functions/orders/order.repository.ts';
-import { maskAccountNumber, type Vault } from '../../functions/shared/encryption.ts';
+import { refuse } from '../../functions/people/refusal.ts';
 import { won } from '../../functions/shared/money.ts';
-import { raiseStop } from '../../functions/transfers/stops.repository.ts';
 import type { SimulatedRow } from '../bank-simulator/bank-state.ts';
-import type { SimulatedBank } from '../bank-simulator/simulated-bank.ts';
 import { payBill } from '../demo/buyers.ts';
-import type { SimulatedPool } from './connections.ts';
-import type { WorldState } from './world-state.ts';
-
-const MINUTE_MS = 60_000;
-
-export interface SimulatedSeller {
-  readonly sellerId: string;
-  readonly bankCode: string;
-  readonly holder: string;
-  /** The number of the account that it is paid to, if it has told one. */
-  accountNumber: string | undefined;
-}
-
-/** What people see of a world, and what they do it with. */
-export interface People {
-  readonly state: WorldState;
-  readonly bank: SimulatedBank;
-  readonly vault: Vault;
-  /** A program of theirs, with the application's rights; statements are events of the world. */
-  readonly db: Kysely<Database>;
-  readonly pool: SimulatedPool;
-  readonly accounts: { readonly collection: string; readonly payout: string };
-  readonly sellers: readonly SimulatedSeller[];
-  /** How long they go on, ms after the beginning. */
-  readonly untilMs: number;
-  /** Does something now, as one of them; a failure is a mistake of the program. */
-  act(who: string, what: string, work: () => Promise<void>): void;
-}
-
-/** One kind of people. Whatever it does, it does by events that `begin` schedules; more kinds are added to the list below. */
-export interface Person {
-  readonly name: string;
-  begin(people: People): void;
-}
+import type { Command } from './desk.ts';
+import type { TroubleName } from './plan.ts';
+import { BUYER, changeAccount, OPERATORS } from './operators.ts';
+import { MINUTE_MS, nowAndThen, someMomentMs, type People, type Person } from './person.ts';
 
 export const PEOPLE: readonly Person[] = [
   { name: 'shops and buyers', begin: shopsAndBuyers },
@@ -49,9 +15,7 @@ export const PEOPLE: readonly Person[] = [
   { name: 'somebody takes money', begin: unexplainedWithdrawals },
   { name: 'payees close accounts', begin: closedDestinations },
   { name: 'the owner funds the payout account', begin: topUps },
-  { name: 'operators halt payouts', begin: halts },
-  { name: 'operators end halts', begin: resumptions },
-  { name: 'operators approve accounts', begin: approvals },
+  ...OPERATORS,
 ];
 
 const NAMES = [
@@ -110,41 +74,41 @@ async function place(people: People, first: number, count: number): Promise<void
         : random.integer(1, 15 * 60) * 1000;
       timeline.after(inMs, () => pay(people, shopOrderId, payment));
     }
-    if (state.befalls('order_cancelled')) {
+    if (state.isTried('order_cancelled')) {
       timeline.after(random.integer(1, 25 * 60) * 1000, () =>
-        people.act('shop', `cancels order ${shopOrderId}`, () => cancel(people, shopOrderId)),
+        people.desk.enter('shop', cancelling(shopOrderId, 'order_cancelled')),
       );
     }
   }
 }
 
-function pay(
-  { state, bank, accounts }: People,
-  shopOrderId: string,
-  payment: ReturnType<typeof payBill>[number],
-): void {
+function pay(people: People, shopOrderId: string, payment: ReturnType<typeof payBill>[number]): void {
+  const { state, bank, accounts } = people;
   if (state.hasCeased) return;
-  const row = bank.deposit({ account: accounts.collection, ...payment });
+  const { random } = state;
+  // A bank does not know of each deposit where it came from.
+  const sender = { bankCode: '088', accountNumber: random.digits(12), name: BUYER };
+  const known = random.chance(0.8) ? { sender } : {};
+  const row = bank.deposit({ account: accounts.collection, ...payment, ...known });
   state.record('buyer', `pays ${row.amount.toString()} as ${row.text} for order ${shopOrderId}`, true);
+  if (state.isTried('order_cancelled_as_it_is_paid')) {
+    state.timeline.after(someMomentMs(people, MINUTE_MS), () =>
+      people.desk.enter('shop', cancelling(shopOrderId, 'order_cancelled_as_it_is_paid')),
+    );
+  }
 }
 
-async function cancel({ state, db, pool }: People, shopOrderId: string): Promise<void> {
-  const outcome = await db
-    .transaction()
-    .execute((trx) => cancelOrder(trx, 'shop', shopOrderId, state.timeline.now()));
-  if (outcome !== 'cancelled' && pool.rowsWrittenLast > 0)
-    state.violate('refused_leaves_no_trace', `cancelling order ${shopOrderId} was answered ${outcome}`);
-}
-
-/** Every so many minutes, with this probability, something happens. */
-function nowAndThen(people: People, everyMinutes: number, happen: () => void): void {
-  const { random, timeline } = people.state;
-  for (
-    let atMs = random.integer(0, everyMinutes * MINUTE_MS);
-    atMs < people.untilMs;
-    atMs += everyMinutes * MINUTE_MS
-  )
-    timeline.after(atMs, happen);
+function cancelling(shopOrderId: string, kind: TroubleName): Command {
+  return {
+    what: `cancel order ${shopOrderId}`,
+    kind,
+    run: async (db, { at }) => {
+      const outcome = await db.transaction().execute((trx) => cancelOrder(trx, 'shop', shopOrderId, at));
+      return outcome === 'cancelled'
+        ? { outcome: 'done', result: outcome }
+        : refuse(outcome, `order ${shopOrderId} is ${outcome}`);
+    },
+  };
 }
 
 function reversals(people: People): void {
@@ -190,10 +154,8 @@ function closedDestinations(people: People): void {
     if (seller.accountNumber === undefined) return;
     bank.closeDestination(seller.bankCode, seller.accountNumber);
     state.record(seller.sellerId, 'closes the account that it is paid to', true);
-    // Some time later it tells of another one, which two people approve.
-    state.timeline.after(state.random.integer(5, 40) * MINUTE_MS, () =>
-      people.act('operator', `approves another account of ${seller.sellerId}`, () => approve(people, seller)),
-    );
+    // Some time later it tells of another one.
+    state.timeline.after(state.random.integer(5, 40) * MINUTE_MS, () => changeAccount(people, seller));
   });
 }
 
@@ -206,77 +168,4 @@ function topUps(people: People): void {
     bank.deposit({ account: accounts.payout, amount, text: OWNERS_TEXT });
     state.record('owner', `funds the payout account with ${amount.toString()}`, true);
   });
-}
-
-function halts(people: People): void {
-  const { state, db } = people;
-  nowAndThen(people, 15, () => {
-    if (!state.befalls('payouts_halted')) return;
-    people.act('operator', 'halts payouts', async () => {
-      const stop = {
-        name: 'halt_person',
-        reason: 'a person halts',
-        by: 'operator',
-        at: state.timeline.now(),
-      } as const;
-      await db.transaction().execute((trx) => raiseStop(trx, stop));
-    });
-  });
-}
-
-/** Until operators have commands of their own, a halt is ended by hand, some minutes after it was raised. */
-function resumptions(people: People): void {
-  nowAndThen(people, 9, () => people.act('operator', 'ends halts', () => endHalts(people)));
-}
-
-export async function endHalts({ db }: Pick<People, 'db'>): Promise<void> {
-  await db
-    .updateTable('payout_stop')
-    .set({ active: false, reason: 'looked into', changed_by: 'operator', retry_at: null })
-    .where('name', 'in', ['halt_person', 'halt_drift'])
-    .where('active', '=', true)
-    .execute();
-}
-
-/** Sellers that came without an account are given one. */
-function approvals(people: People): void {
-  for (const seller of people.sellers) {
-    if (seller.accountNumber !== undefined) continue;
-    people.state.timeline.after(people.state.random.integer(5, 50) * MINUTE_MS, () =>
-      people.act('operator', `approves an account of ${seller.sellerId}`, () => approve(people, seller)),
-    );
-  }
-}
-
-/** A new account takes the place of the approved one, if there is one. */
-export async function approve({ db, vault, state }: People, seller: SimulatedSeller): Promise<void> {
-  const number = state.random.digits(12);
-  const encrypted = vault.encrypt('account-number', number);
-  const now = state.timeline.now();
-  await db.transaction().execute(async (trx) => {
-    await trx
-      .updateTable('payout_account')
-      .set({ state: 'retired' })
-      .where('seller_id', '=', seller.sellerId)
-      .where('state', '=', 'approved')
-      .execute();
-    await trx
-      .insertInto('payout_account')
-      .values({
-        seller_id: seller.sellerId,
-        bank_code: seller.bankCode,
-        account_number_ciphertext: encrypted.ciphertext,
-        account_number_key_id: encrypted.keyId,
-        account_number_masked: maskAccountNumber(number),
-        account_fingerprint: vault.fingerprint(`${seller.bankCode} ${number}`),
-        account_holder: seller.holder,
-        state: 'approved',
-        requested_by: 'seller',
-        requested_at: now,
-        approved_by: 'operator',
-        approved_at: now,
-      })
-      .execute();
-  });
-  seller.accountNumber = number;
 }

@@ -15,6 +15,9 @@ import { Random } from '../random.ts';
  * - `message_twice`, `message_out_of_order`, `message_late`: what the queue does to a message. `message_kept`: a message is delivered again although it was acknowledged.
  * - `cycle_overlaps`, `cycle_left_out`: the schedule.
  * - `deposit_reversed`, `withdrawal_unexplained`, `withdrawal_by_owner`, `destination_closed`, `order_cancelled`, `payouts_halted`: what people and the bank do.
+ * - `order_cancelled_as_it_is_paid`: about when its deposit is matched.
+ * - `review_decided` (assigned, split, combined, ignored), `deposit_refunded`, `review_undone`, `transfer_approved`, `transfer_cancelled`, `account_changed`:
+ *   what operators do. The probability is that somebody sets about it; what is counted is what was done.
  */
 export const TROUBLE_NAMES = [
   'kill',
@@ -36,6 +39,13 @@ export const TROUBLE_NAMES = [
   'destination_closed',
   'order_cancelled',
   'payouts_halted',
+  'order_cancelled_as_it_is_paid',
+  'review_decided',
+  'deposit_refunded',
+  'review_undone',
+  'transfer_approved',
+  'transfer_cancelled',
+  'account_changed',
 ] as const;
 
 export type TroubleName = (typeof TROUBLE_NAMES)[number];
@@ -43,7 +53,7 @@ export type TroubleName = (typeof TROUBLE_NAMES)[number];
 export const ALL_TROUBLES = [...FAULT_NAMES, ...TROUBLE_NAMES] as const;
 export type AnyTrouble = FaultName | TroubleName;
 
-/** The highest probability of each, per occasion. A world draws a part of it, or nothing. */
+/** The highest probability of each, per occasion. A world draws a part of it, up to 1, or nothing. */
 const HIGHEST: Readonly<Record<AnyTrouble, number>> = {
   execute_then_timeout: 0.1,
   execute_late: 0.1,
@@ -78,7 +88,14 @@ const HIGHEST: Readonly<Record<AnyTrouble, number>> = {
   withdrawal_by_owner: 0.3,
   destination_closed: 0.05,
   order_cancelled: 0.05,
-  payouts_halted: 0.1,
+  payouts_halted: 0.3,
+  order_cancelled_as_it_is_paid: 0.1,
+  review_decided: 2,
+  deposit_refunded: 2,
+  review_undone: 1,
+  transfer_approved: 2,
+  transfer_cancelled: 1,
+  account_changed: 0.3,
 };
 
 /** A small world, all of which follows from a seed. */

@@ -7,6 +7,9 @@ export const ACCOUNT_NUMBERS: Readonly<Record<string, string>> = {
   [PAYOUT_ACCOUNT]: '100000000002',
 };
 
+/** The bank of the world's own accounts. */
+export const COLLECTION_BANK_CODE = '004';
+
 /** What the simulated bank and its client agree on. */
 export const BANK_SECRETS = {
   organisationCode: 'W123456789',

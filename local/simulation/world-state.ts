@@ -38,10 +38,15 @@ export class WorldState {
   }
 
   /** Whether something befalls the world here, which is counted. */
-  befalls(trouble: AnyTrouble, rate = this.#rates.get(trouble) ?? 0): boolean {
-    if (rate === 0 || !this.random.chance(rate)) return false;
+  befalls(trouble: AnyTrouble, rate = this.rateOf(trouble)): boolean {
+    if (!this.isTried(trouble, rate)) return false;
     this.count(trouble);
     return true;
+  }
+
+  /** Whether somebody sets about something here. Whether it is done shows later, and is counted then. */
+  isTried(trouble: AnyTrouble, rate = this.rateOf(trouble)): boolean {
+    return rate > 0 && this.random.chance(rate);
   }
 
   rateOf(trouble: AnyTrouble): number {

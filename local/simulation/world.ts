@@ -14,23 +14,25 @@ import type { Cluster } from './cluster.ts';
 import { WorldDatabase, type Written } from './connections.ts';
 import { createFunctions, type Sabotage, type SimulatedFunctions } from './functions.ts';
 import { openWatch, type Moment, type Watch } from './invariants.ts';
+import { Desk } from './desk.ts';
 import type { LockMonitor } from './lock-monitor.ts';
-import { approve, endHalts, OWNERS_TEXT, PEOPLE, type People, type SimulatedSeller } from './people.ts';
+import { endHalts, giveAccount } from './operators.ts';
+import { OWNERS_TEXT, PEOPLE } from './people.ts';
+import { AFTERWARDS_MS, MINUTE_MS, type People, type SimulatedSeller } from './person.ts';
 import type { AnyTrouble, WorldPlan } from './plan.ts';
 import { Sandbox } from './sandbox.ts';
 import { SimulatedQueue } from './simulated-queue.ts';
+import { NamedAccounts } from './named-accounts.ts';
 import {
   ACCOUNT_NUMBERS,
   BANK_SECRETS,
   COLLECTION_ACCOUNT,
+  COLLECTION_BANK_CODE,
   CYCLE_MS,
   PAYOUT_ACCOUNT,
 } from './world-settings.ts';
 import { WorldState, type Violation } from './world-state.ts';
 
-const MINUTE_MS = 60_000;
-/** How long people go on paying and cancelling after the last order, at most. */
-const AFTERWARDS_MS = 12 * MINUTE_MS;
 /** Cycles in which all must have come to its end, once nothing goes wrong any more. */
 const LAST_CYCLES_MAX = 40;
 
@@ -40,6 +42,7 @@ const NEVER_ALARMS = [
   'drift',
   'row_not_booked',
   'transfer_unsendable',
+  'books_differ',
 ] as const;
 
 export interface WorldOptions {
@@ -94,6 +97,7 @@ class World {
   readonly #people: People;
   readonly #accounts: { readonly collection: string; readonly payout: string };
   readonly #sellers: SimulatedSeller[];
+  readonly #sabotage: Sabotage;
   #moment: Moment = { stopped: false };
   #commits = 0;
   #lastAlarm = 0n;
@@ -104,12 +108,13 @@ class World {
     database: WorldDatabase,
     owner: Kysely<Database>,
     watch: Watch,
-    sabotage: Sabotage | undefined,
+    sabotage: Sabotage = {},
   ) {
     this.#state = state;
     this.#database = database;
     this.#owner = owner;
     this.#watch = watch;
+    this.#sabotage = sabotage;
     const { plan, timeline, random } = state;
     const keyOf = (letter: string) => Buffer.alloc(32, letter).toString('base64');
     this.#vault = createVault({ current: 'k1', keys: { k1: keyOf('k') }, fingerprint: keyOf('f') });
@@ -158,7 +163,7 @@ class World {
       answer,
       vault: this.#vault,
       accounts: this.#accounts,
-      ...(sabotage === undefined ? {} : { sabotage }),
+      sabotage,
     });
     const program = new Sandbox(state, database, 'people', false);
     this.#people = {
@@ -166,13 +171,15 @@ class World {
       bank: this.#bank,
       vault: this.#vault,
       db: program.db,
-      pool: program.pool,
+      desk: new Desk(state, database),
+      named: new NamedAccounts(),
       accounts: this.#accounts,
       sellers: this.#sellers,
       untilMs: plan.minutes * MINUTE_MS,
+      firstCycleMs: random.integer(0, CYCLE_MS),
       act: (who, what, work) => this.#act(who, what, work),
     };
-    database.rewrite = sabotage?.statement ?? ((text) => text);
+    database.rewrite = sabotage.statement ?? ((text) => text);
     database.onCommit = (written) => this.#look(written);
   }
 
@@ -185,7 +192,13 @@ class World {
     timeline.after(plan.minutes * MINUTE_MS + AFTERWARDS_MS, () => this.#comeToAnEnd());
     await this.#run();
     await this.#lookAtAll();
-    const account = await accountFor(this.#owner, this.#bank, this.#accountList(), timeline.now());
+    const account = await accountFor(this.#owner, {
+      bank: this.#bank,
+      accounts: this.#accountList(),
+      vault: this.#vault,
+      named: this.#people.named,
+      now: timeline.now(),
+    });
     return {
       seed: plan.seed,
       hash: state.history.hash(),
@@ -222,7 +235,7 @@ class World {
     const now = timeline.now();
     this.#bank.openAccount({
       fintechUseNum: COLLECTION_ACCOUNT,
-      bankCode: '004',
+      bankCode: COLLECTION_BANK_CODE,
       accountNumber: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT] ?? '',
       holder: '모음',
       openingBalance: won(BigInt(random.integer(0, 1000)) * 1000n),
@@ -230,12 +243,13 @@ class World {
     if (plan.ownPayoutAccount) {
       this.#bank.openAccount({
         fintechUseNum: PAYOUT_ACCOUNT,
-        bankCode: '004',
+        bankCode: COLLECTION_BANK_CODE,
         accountNumber: ACCOUNT_NUMBERS[PAYOUT_ACCOUNT] ?? '',
         holder: '지급',
         openingBalance: won(BigInt(random.integer(0, 5000)) * 1000n),
       });
     }
+    for (const statement of this.#sabotage.database ?? []) await sql.raw(statement).execute(this.#owner);
     await this.#owner.transaction().execute(async (trx) => {
       const sellers = this.#sellers.map(({ sellerId, bankCode, holder, accountNumber }) => ({
         sellerId,
@@ -278,7 +292,7 @@ class World {
   #scheduleCycles(): void {
     const { plan, random, timeline } = this.#state;
     const lastMs = plan.minutes * MINUTE_MS + AFTERWARDS_MS;
-    for (let atMs = random.integer(0, CYCLE_MS); atMs < lastMs; atMs += CYCLE_MS) {
+    for (let atMs = this.#people.firstCycleMs; atMs < lastMs; atMs += CYCLE_MS) {
       if (this.#state.befalls('cycle_left_out')) continue;
       timeline.after(atMs, () => this.#cycle());
       if (this.#state.befalls('cycle_overlaps'))
@@ -299,12 +313,13 @@ class World {
     this.#state.cease();
     this.#state.record('world', 'nothing goes wrong any more', true);
     this.#bank.deposit({ account: this.#accounts.payout, amount: won(900_000_000n), text: OWNERS_TEXT });
-    this.#act('operator', 'does what is left to do', async () => {
-      for (const seller of this.#sellers) {
-        await approve(this.#people, seller);
-      }
-      await endHalts(this.#people);
-    });
+    // Whoever is at work still may stand still for two minutes.
+    this.#state.timeline.after(2.5 * MINUTE_MS, () =>
+      this.#act('operator', 'does what is left to do', async () => {
+        for (const seller of this.#sellers) await giveAccount(this.#people, seller);
+        await endHalts(this.#people);
+      }),
+    );
     let left = LAST_CYCLES_MAX;
     let quietCycles = 0;
     const next = (): void => {
@@ -316,7 +331,6 @@ class World {
         }, this.#fail);
       });
     };
-    // Those under way may still work for two minutes.
     this.#state.timeline.after(3 * MINUTE_MS, next);
   }
 
@@ -386,6 +400,7 @@ class World {
   }
 
   async #lookAtAll(): Promise<void> {
+    if (this.#sabotage.blind === true) return;
     const { violations, moment, alarms } = await this.#watch.look(this.#lastAlarm);
     for (const { invariant, detail } of violations) this.#state.violate(invariant, detail);
     this.#moment = moment;

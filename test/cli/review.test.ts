@@ -109,7 +109,15 @@ describe('smart-transfer review', function () {
     assert.equal(again.status, 1);
     assert.match(again.output, /is assigned: nothing of it is left/);
 
-    const to = ['--to', '088:110-987-654321:홍길동'];
+    const neither = await decide('kim', 'refund', two!.rowId);
+    assert.match(neither.output, /name the account with --to, or take the sender’s with --to-sender/);
+    assert.match(
+      (await decide('kim', 'refund', two!.rowId, '--to-sender', '--to', '088:110987654321:홍길동')).output,
+      /cannot be used with/,
+    );
+    // The cycle that has booked the deposit has asked the demo's bank who sent it.
+    assert.match((await review('show', two!.rowId)).output, /came from {3}088 \*+\d{4} .*--to-sender/);
+    const to = ['--to-sender'];
     const asked = await decide('kim', 'refund', two!.rowId, ...to);
     assert.match(asked.output, /Nothing is sent yet: a second person/);
     const alone = await decide('KIM', 'refund', two!.rowId, ...to);

@@ -77,6 +77,9 @@ export function createScriptedBank(): ScriptedBank {
     listTransactions() {
       throw new Error('this bank was told nothing of its statement');
     },
+    listRemitters() {
+      throw new Error('this bank was told nothing of senders');
+    },
     prepareTransfer(order) {
       if (bank.failsToPrepare !== undefined) throw bank.failsToPrepare;
       bank.prepared.push(order);

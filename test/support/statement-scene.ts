@@ -6,6 +6,8 @@ import type {
   Exchange,
   Inquiry,
   InquiryOutcome,
+  RemitterPage,
+  RemitterRequest,
   StatementRequest,
   StatementRow,
   TransferOrder,
@@ -112,6 +114,9 @@ export class ScriptedBank implements Bank {
   beforePage: (count: number, request: StatementRequest) => BankRefusal | undefined | Promise<undefined> =
     () => undefined;
   answerInquiry: (inquiry: Inquiry) => InquiryOutcome | BankRefusal = () => refusal('transfer_result');
+  /** What it was asked about senders, in order, and what it answers. */
+  readonly senderRequests: RemitterRequest[] = [];
+  answerSenders: (request: RemitterRequest) => RemitterPage | BankRefusal = () => refusal('remitter_list');
   shown: readonly StatementRow[];
 
   constructor(shown: readonly StatementRow[] = []) {
@@ -135,6 +140,11 @@ export class ScriptedBank implements Bank {
       ...(end < inRange.length ? { nextPage: end.toString() } : {}),
       exchange: exchangeOf('transaction_list', { request: `account 110-123-456789`, answer }),
     };
+  }
+
+  listRemitters(request: RemitterRequest) {
+    this.senderRequests.push(request);
+    return Promise.resolve(this.answerSenders(request));
   }
 
   prepareTransfer(): never {

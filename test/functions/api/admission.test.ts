@@ -145,6 +145,24 @@ describe('a request to the API', () => {
   });
 });
 
+describe('a method that a path does not know', () => {
+  it('is refused with those that it knows, and another path is not there', async () => {
+    const world = await openApiWorld();
+    try {
+      const key = await world.addShop('flowers');
+      const refused = await world.request(key, 'PATCH', '/v1/sellers/kim', { name: 'Kim' });
+      assert.equal(refused.status, 405);
+      assert.equal(refused.body['code'], 'method_not_allowed');
+      assert.equal(refused.headers.get('allow'), 'PUT, GET');
+      assert.equal((await world.request(key, 'PATCH', '/v1/sellers')).headers.get('allow'), 'GET');
+      assert.equal((await world.request(key, 'PATCH', '/v1/unknown')).status, 404);
+      assert.equal((await world.request('st_none', 'PATCH', '/v1/sellers/kim')).status, 401);
+    } finally {
+      await world.close();
+    }
+  });
+});
+
 describe('the description of the API', () => {
   let world: ApiWorld;
   beforeEach(async () => (world = await openApiWorld()));

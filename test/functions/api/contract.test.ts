@@ -141,7 +141,7 @@ describe('the contract of the API', function () {
       assert.deepEqual(world.errors, []);
     });
 
-    /** Without a key, with a body of another type, with one too large, with half a one. */
+    /** Without a key; with a body of another type, one too large, half a one, none at all. */
     async function refuseAtTheDoor(): Promise<void> {
       const refused: [number, Promise<Answer>][] = [[401, send('st_none', example())]];
       if (schema !== undefined) {
@@ -149,6 +149,7 @@ describe('the contract of the API', function () {
         refused.push([413, send(key, { ...example(), body: large })]);
         refused.push([415, send(key, example(), { 'content-type': 'text/plain' })]);
         refused.push([400, send(key, { ...example(), body: '{"amount":' })]);
+        refused.push([400, send(key, { ...example(), body: undefined })]);
       }
       for (const [status, answering] of refused) {
         const answer = await answering;

@@ -71,6 +71,81 @@ describe('a question to Open Banking', () => {
     return `${answer.cause}: ${answer.detail}`;
   }
 
+  describe('about who sent what came in', () => {
+    const account = { bankCode: '004', accountNumber: '100000000002' };
+    const REMITTED = {
+      ...ROW,
+      remitter_name: ' 홍길동 ',
+      remitter_bank_code: '088',
+      remitter_account_num: '110222333444',
+    };
+
+    async function answered(body: unknown, status = 200) {
+      const made = await server((outgoing) => reply(outgoing, status, body));
+      return await testBank(made.url, noon).listRemitters({ account, at: from });
+    }
+
+    it('reads the sender of each row of that second, as the simulated bank knows it', async () => {
+      const { simulated, clock } = await simulator();
+      const sender = { bankCode: '088', accountNumber: '110222333444', name: '홍길동' };
+      simulated.deposit({ account: COLLECTION_ACCOUNT, amount: won(100n), text: '모르는사람', sender });
+      simulated.deposit({ account: COLLECTION_ACCOUNT, amount: won(200n), text: '모르는사람' });
+      clock.advance(1000);
+      simulated.deposit({ account: COLLECTION_ACCOUNT, amount: won(300n), text: '모르는사람', sender });
+      const answer = await testBank(simulated.url, clock).listRemitters({
+        account: { bankCode: '097', accountNumber: '1000000000002' },
+        at: from,
+      });
+      assert.equal(answer.outcome, 'page');
+      assert.deepEqual(
+        answer.rows.map(({ amount, balanceAfter, ...row }) => [
+          amount,
+          balanceAfter,
+          row.name,
+          row.accountNumber,
+        ]),
+        [
+          [100n, 100n, '홍길동', '110222333444'],
+          [200n, 300n, '', ''],
+        ],
+      );
+      assert.equal(answer.exchange.operation, 'remitter_list');
+    });
+
+    it('reads spaces around a name as none, and what is no text as not told', async () => {
+      const strange = { ...REMITTED, remitter_account_num: 110222333444, remitter_bank_code: null };
+      const answer = await answered(page([REMITTED, strange]));
+      assert.equal(answer.outcome, 'page');
+      assert.deepEqual(
+        answer.rows.map((row) => [row.name, row.bankCode, row.accountNumber]),
+        [
+          ['홍길동', '088', '110222333444'],
+          ['홍길동', '', ''],
+        ],
+      );
+    });
+
+    for (const [what, body, detail] of [
+      ['a code that it does not list', { rsp_code: 'A0004', bank_rsp_code: '' }, /A0004/],
+      ['an amount that is none', page([{ ...REMITTED, tran_amt: '1.5' }]), /res_list\.0/],
+      ['a row without a time', page([{ ...REMITTED, tran_time: 'noon' }]), /tran_time/],
+      ['what is no JSON', 'no', /not JSON/],
+    ] as const) {
+      it(`takes ${what} for no answer, and names no account`, async () => {
+        const answer = await answered(body);
+        assert.equal(answer.outcome, 'refused');
+        assert.match(answer.detail, detail);
+        assert.doesNotMatch(answer.detail, /110222333444|홍길동/);
+      });
+    }
+
+    it('goes on where the bank says that more rows follow', async () => {
+      const answer = await answered(page([REMITTED], { next_page_yn: 'Y', befor_inquiry_trace_info: 'R7' }));
+      assert.equal(answer.outcome, 'page');
+      assert.equal(answer.nextPage, 'R7');
+    });
+  });
+
   describe('about a statement', () => {
     it('reads 26 rows in two pages, each once and oldest first', async () => {
       const { simulated, clock } = await simulator();

@@ -1,3 +1,4 @@
+import { insertSenders } from '../../../functions/deposits/sender.repository.ts';
 import assert from 'node:assert/strict';
 import * as accounts from '../../../functions/operators/account.routes.ts';
 import * as keys from '../../../functions/operators/key.routes.ts';
@@ -214,6 +215,23 @@ const STORIES: Readonly<Record<string, Story>> = {
     await door.done(KIM, reviews.combine, { order: order!.name, row_ids: rows.map(String) });
     assert.equal(await scene.order(order!.id), 'paid 0');
   }),
+  'review refund to sender': onReviews(async (door, scene) => {
+    const rowId = await scene.unknown(10_000n, '10:00:00');
+    const early = await door.ask(KIM, reviews.refundToSender, { row_id: rowId });
+    assert.match(JSON.stringify(early.body), /sender_not_told/);
+    await scene.test.db
+      .transaction()
+      .execute((trx) =>
+        insertSenders(
+          trx,
+          vault,
+          new Map([[rowId, { bankCode: '088', accountNumber: '110987654321', holder: '홍길동' }]]),
+          at('10:05:00'),
+        ),
+      );
+    assert.equal(await byTwo(door, reviews.refundToSender, { row_id: rowId }, outcomeOf), 'refunding');
+    assert.equal(await scene.deposit(rowId), 'refund_pending 0');
+  }),
   'review refund': onReviews(async (door, scene) => {
     const rowId = await scene.unknown(7000n, '10:00:00');
     const { bank_code, account_number, holder } = account;
@@ -390,8 +408,14 @@ const STORIES: Readonly<Record<string, Story>> = {
     const found = await door.done(KIM, ledger.verify);
     assert.deepEqual([found.ok, found.whole, found.unsealed], [true, true, 0]);
     assert.equal(found.accounts['in_transit'], 5000n);
-    await world.test.owner.updateTable('account_balance').set({ debits: 1n }).execute();
+    const addToSums = async (won: bigint) =>
+      await world.test.owner
+        .updateTable('account_balance')
+        .set((eb) => ({ debits: eb('debits', '+', won) }))
+        .execute();
+    await addToSums(1n);
     assert.equal((await door.done(KIM, ledger.verify)).ok, false);
+    await addToSums(-1n);
   }),
   'ledger close': onPayouts(async (door, world) => {
     assert.equal(await door.refused(KIM, ledger.showClose), 'not_found');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { sql } from 'kysely';
+import { insertSenders } from '../../../functions/deposits/sender.repository.ts';
 import { assignDeposit } from '../../../functions/reviews/assign.step.ts';
 import { refundDeposit } from '../../../functions/reviews/refund.step.ts';
 import { undoDecision } from '../../../functions/reviews/undo.step.ts';
@@ -41,7 +42,7 @@ describe('a refund', () => {
     await scene.close();
   });
 
-  const ask = async (who: string, to = BUYERS_ACCOUNT) =>
+  const ask = async (who: string, to: typeof BUYERS_ACCOUNT | 'sender' = BUYERS_ACCOUNT) =>
     await refundDeposit(scene.test.db, vault, acting(who), { depositRowId: rowId, to });
   const claimed = async (): Promise<Claim> => {
     const [claim] = await claimPlanned(scene.test, at('11:01:00'));
@@ -76,6 +77,38 @@ describe('a refund', () => {
     assert.equal((await scene.bookAt(time)).reversed, 1);
   };
   const suspense = async () => (await replayedBalances(scene.test.db))['suspense'] ?? 0n;
+
+  describe('to the account that the bank says it came from', () => {
+    it('is refused while the bank has not told', async () => {
+      refusedAs(await ask('kim', 'sender'), 'sender_not_told', /--to/);
+      assert.equal(await scene.deposit(rowId), 'in_review 10000');
+    });
+
+    it('goes there when a second person agrees, who may also type it', async () => {
+      const sender = { bankCode: '088', accountNumber: '110222333444', holder: '홍길동' };
+      await scene.test.db
+        .transaction()
+        .execute((trx) => insertSenders(trx, vault, new Map([[rowId, sender]]), at('10:05:00')));
+      assert.equal(done(await ask('kim', 'sender')).outcome, 'requested');
+      refusedAs(await ask('kim', 'sender'), 'needs_second_person');
+      assert.equal(done(await ask('lee', sender)).outcome, 'refunding');
+      const { bank_code, account_holder, account_number_masked } = await scene.test.db
+        .selectFrom('transfer')
+        .selectAll()
+        .executeTakeFirstOrThrow();
+      assert.deepEqual([bank_code, account_number_masked, account_holder], ['088', '********3444', '홍길동']);
+    });
+
+    it('is not what a person has agreed to who typed another', async () => {
+      const sender = { bankCode: '088', accountNumber: '110222333444', holder: '홍길동' };
+      await scene.test.db
+        .transaction()
+        .execute((trx) => insertSenders(trx, vault, new Map([[rowId, sender]]), at('10:05:00')));
+      assert.equal(done(await ask('kim')).outcome, 'requested');
+      assert.equal(done(await ask('lee', 'sender')).outcome, 'requested');
+      assert.deepEqual(await scene.transfers(), []);
+    });
+  });
 
   it('needs two people who type the same account', async () => {
     assert.equal(done(await ask('kim')).outcome, 'requested');

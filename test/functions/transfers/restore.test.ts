@@ -68,6 +68,7 @@ class Night {
     });
     this.bank = {
       listTransactions: (request) => bank.listTransactions(request),
+      listRemitters: (request) => bank.listRemitters(request),
       prepareTransfer: (order) => bank.prepareTransfer(order),
       inquire: (inquiries) => bank.inquire(inquiries),
       sendTransfer: async (prepared, mayStillWrite) => {
