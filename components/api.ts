@@ -45,6 +45,7 @@ export class Api extends pulumi.ComponentResource {
         kind: 'api',
         environment: {
           ...databaseVariables(platform),
+          DATA_KEYS_SECRET_ID: secrets.arn('dataKeys'),
           WEBHOOK_REACH: 'public',
           WEBHOOK_KEYS_SECRET_ID: secrets.arn('webhookKeys'),
           COLLECTION_BANK_CODE: collection.bankCode,
@@ -55,7 +56,7 @@ export class Api extends pulumi.ComponentResource {
         timeoutSeconds: TIMEOUT_SECONDS.api,
         memoryMb: MEMORY_MB.api,
         network: network.functions,
-        statements: secrets.readStatements('database', 'webhookKeys'),
+        statements: secrets.readStatements('database', 'dataKeys', 'webhookKeys'),
         onFailure: 'caller',
         rollout: rolloutOf(args, 'api'),
       },

@@ -5,7 +5,8 @@ import { bundleFunction } from '../components/function-bundle.ts';
 import type { Database } from '../functions/database.ts';
 import type { Clock } from '../functions/shared/clock.ts';
 import { openVault, type Vault } from '../functions/shared/encryption.ts';
-import { readEnvironment } from '../functions/shared/environment.ts';
+import { environments, readEnvironment, variablesFor } from '../functions/shared/environment.ts';
+import type { Won } from '../functions/shared/money.ts';
 import { openDatabase, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
 import { createSecrets } from '../functions/shared/secrets.ts';
 import { LOCAL_REGION } from './aws-json-server.ts';
@@ -109,6 +110,17 @@ export interface SystemOptions {
   readonly onSandboxExit?: (exit: SandboxExit) => void;
 }
 
+/** Opens the collection account at the system's bank; once more, as after a restart, changes nothing. */
+export function openCollectionAccount(bank: BankSimulator, openingBalance: Won): void {
+  bank.openAccount({
+    fintechUseNum: COLLECTION_ACCOUNT,
+    bankCode: COLLECTION_BANK_CODE,
+    accountNumber: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
+    holder: COLLECTION_ACCOUNT_HOLDER,
+    openingBalance,
+  });
+}
+
 /** What the functions talk to. */
 export type Service = 'database' | 'queue' | 'secrets' | 'events' | 'bank';
 
@@ -199,14 +211,15 @@ async function assemble(
 
   const reach = (service: Service, url: string): Promise<string> => withPort(url, service, options);
   const queueEndpoint = await reach('queue', queue.endpoint);
-  const environment = functionEnvironment(options, {
+  const at: Endpoints = {
     database: new URL(await reach('database', `postgresql://${postgres.host}:${postgres.port}`)),
     queue: queueEndpoint,
     secrets: await reach('secrets', secretsManager.endpoint),
     events: await reach('events', events.endpoint),
     bank: await reach('bank', bank.url),
     queueUrl: transfers.queueUrl.replace(queue.endpoint, queueEndpoint),
-  });
+  };
+  const variables = functionVariables(options, at, webhookQueues);
   const host = createFunctionHost({
     log: (line) => options.onLog({ from: line.functionName, text: line.text, notable: false }),
     onSandboxExit: (exit) => {
@@ -220,11 +233,9 @@ async function assemble(
     },
   });
   stops.push(() => host.stop());
-  const functions = await defineFunctions(host, options, environment);
-  const webhookFunctions =
-    webhookQueues === undefined
-      ? undefined
-      : await defineWebhookFunctions(definer(host, options, environment), webhookQueues);
+  const define = definer(host, options, runtimeVariables(options, at), variables);
+  const functions = await defineFunctions(define, options);
+  const webhookFunctions = webhookQueues === undefined ? undefined : await defineWebhookFunctions(define);
   hosted.push(functions.rotation);
   await runMigrations(functions.migration);
   await enableRotation(secrets, functions.rotation.arn);
@@ -262,7 +273,7 @@ async function assemble(
     stops.push(() => webhooks.stop());
   }
 
-  const env = readEnvironment('matcher', environment);
+  const env = readEnvironment('matcher', variables);
   const cached = createSecrets(env.SECRET_TTL_S, secrets);
   // Its own line to the database, whatever stands between the functions and theirs.
   const own = { ...env, DATABASE_HOST: postgres.host, DATABASE_PORT: postgres.port };
@@ -364,8 +375,8 @@ interface Endpoints extends Readonly<Record<Exclude<Service, 'database'>, string
   readonly queueUrl: string;
 }
 
-/** What the Pulumi program sets on AWS, with this machine's addresses; the SDK's clients find the doubles by `AWS_ENDPOINT_URL_…`. */
-function functionEnvironment(options: SystemOptions, at: Endpoints): Record<string, string> {
+/** What Lambda's own runtime and the SDK read; the SDK's clients find the doubles by `AWS_ENDPOINT_URL_…`. */
+function runtimeVariables(options: SystemOptions, at: Endpoints): Record<string, string> {
   return {
     AWS_REGION: LOCAL_REGION,
     AWS_ACCESS_KEY_ID: 'local',
@@ -373,41 +384,83 @@ function functionEnvironment(options: SystemOptions, at: Endpoints): Record<stri
     AWS_ENDPOINT_URL_SQS: at.queue,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: at.secrets,
     AWS_ENDPOINT_URL_EVENTBRIDGE: at.events,
+    POWERTOOLS_LOG_LEVEL: 'INFO',
+    ...(options.clockFile === undefined ? {} : { CLOCK_FILE: options.clockFile }),
+  };
+}
+
+/** What the Pulumi program sets on AWS, with this machine's addresses. Each function gets of these what it reads. */
+function functionVariables(
+  options: SystemOptions,
+  at: Endpoints,
+  webhooks: WebhookQueues | undefined,
+): Record<string, string> {
+  return {
     DATABASE_HOST: at.database.hostname,
     DATABASE_PORT: at.database.port,
     DATABASE_NAME: DATABASE,
     DATABASE_TLS: 'off',
     DATABASE_SECRET_ID: SECRET_IDS.application,
+    DATABASE_MASTER_SECRET_ID: SECRET_IDS.master,
     DATA_KEYS_SECRET_ID: SECRET_IDS.dataKeys,
     BANK_BASE_URL: at.bank,
     BANK_CREDENTIALS_SECRET_ID: SECRET_IDS.credentials,
+    BANK_PAYOUT_SECRET_ID: SECRET_IDS.payout,
     COLLECTION_ACCOUNT,
+    COLLECTION_BANK_CODE,
+    COLLECTION_ACCOUNT_NUMBER: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
+    COLLECTION_ACCOUNT_HOLDER,
     PAYOUT_ACCOUNT: options.payoutAccount,
     TRANSFER_QUEUE_URL: at.queueUrl,
-    ...(options.webhooks === true ? { EVENT_BUS_NAME: 'smart-transfer', WEBHOOK_REACH: 'local' } : {}),
+    HEAD_FOLDER: headsFolder(options.folder),
     CYCLE_MINUTES: options.cycleMinutes.toString(),
-    POWERTOOLS_LOG_LEVEL: 'INFO',
+    ...(webhooks === undefined
+      ? {}
+      : {
+          EVENT_BUS_NAME: 'smart-transfer',
+          WEBHOOK_REACH: 'local',
+          WEBHOOK_KEYS_SECRET_ID: SECRET_IDS.webhookKeys,
+          WEBHOOK_FAST_QUEUE_URL: webhooks.fast.queueUrl,
+          WEBHOOK_SLOW_QUEUE_URL: webhooks.slow.queueUrl,
+          WEBHOOK_RESULTS_QUEUE_URL: webhooks.results.queueUrl,
+        }),
+    ...(options.apiRequestsPerMinute === undefined
+      ? {}
+      : { API_REQUESTS_PER_MINUTE: options.apiRequestsPerMinute.toString() }),
     ...(options.secretTtlS === undefined ? {} : { SECRET_TTL_S: options.secretTtlS.toString() }),
     ...(options.bankCallTimeoutS === undefined
       ? {}
       : { BANK_CALL_TIMEOUT_S: options.bankCallTimeoutS.toString() }),
-    ...(options.clockFile === undefined ? {} : { CLOCK_FILE: options.clockFile }),
   };
 }
 
-type Define = (name: string, entry: string, limits: FunctionLimits) => Promise<LocalFunction>;
+type Define = (
+  name: string,
+  entry: string,
+  reads: keyof typeof environments,
+  limits: FunctionLimits,
+) => Promise<LocalFunction>;
 
-function definer(host: FunctionHost, options: SystemOptions, environment: Record<string, string>): Define {
-  const workFolder = join(options.folder, 'functions');
-  return async (name: string, entry: string, limits) => {
+interface FunctionLimits {
+  readonly timeoutMs: number;
+  readonly maximumConcurrency: number;
+}
+
+function definer(
+  host: FunctionHost,
+  { folder }: SystemOptions,
+  runtime: Record<string, string>,
+  variables: Record<string, string>,
+): Define {
+  const workFolder = join(folder, 'functions');
+  return async (name, entry, reads, limits) => {
     const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
-    const { extra = {}, ...rest } = limits;
     return host.define({
       name,
       bundle: await bundleFunction({ name, entry: path }),
-      environment: { ...environment, ...extra },
+      environment: { ...runtime, ...variablesFor(reads, variables) },
       workFolder,
-      ...rest,
+      ...limits,
     });
   };
 }
@@ -424,84 +477,49 @@ async function createWebhookQueues(queue: LocalQueue): Promise<WebhookQueues> {
 }
 
 /** The functions of webhooks. */
-async function defineWebhookFunctions(define: Define, queues: WebhookQueues) {
-  const queueing = {
-    timeoutMs: WEBHOOK_TIMEOUT_MS,
-    extra: { WEBHOOK_FAST_QUEUE_URL: queues.fast.queueUrl, WEBHOOK_SLOW_QUEUE_URL: queues.slow.queueUrl },
-  };
-  const delivery = {
-    timeoutMs: WEBHOOK_TIMEOUT_MS,
-    maximumConcurrency: 2,
-    extra: {
-      WEBHOOK_KEYS_SECRET_ID: SECRET_IDS.webhookKeys,
-      WEBHOOK_RESULTS_QUEUE_URL: queues.results.queueUrl,
-    },
-  };
+async function defineWebhookFunctions(define: Define) {
+  const limits = { timeoutMs: WEBHOOK_TIMEOUT_MS, maximumConcurrency: 2 };
   const [fanOut, deliverFast, deliverSlow, record] = await Promise.all([
-    define('webhook-fan-out', 'webhooks/fan-out.handler.ts', { ...queueing, maximumConcurrency: 2 }),
-    define('webhook-delivery-fast', 'webhooks/deliver.handler.ts', delivery),
-    define('webhook-delivery-slow', 'webhooks/deliver.handler.ts', delivery),
-    define('webhook-record', 'webhooks/record.handler.ts', { ...queueing, maximumConcurrency: 2 }),
+    define('webhook-fan-out', 'webhooks/fan-out.handler.ts', 'webhookQueueing', limits),
+    define('webhook-delivery-fast', 'webhooks/deliver.handler.ts', 'webhookDelivery', limits),
+    define('webhook-delivery-slow', 'webhooks/deliver.handler.ts', 'webhookDelivery', limits),
+    define('webhook-record', 'webhooks/record.handler.ts', 'webhookQueueing', limits),
   ]);
   return { fanOut, deliverFast, deliverSlow, record };
 }
 
-async function defineFunctions(
-  host: FunctionHost,
-  options: SystemOptions,
-  environment: Record<string, string>,
-) {
-  const define = definer(host, options, environment);
-  const master = { DATABASE_MASTER_SECRET_ID: SECRET_IDS.master };
+async function defineFunctions(define: Define, options: SystemOptions) {
   const [matcher, settlement, verification, api, operators, migration, rotation] = await Promise.all([
-    define('matcher', 'cycle/match.handler.ts', { timeoutMs: MATCHER_TIMEOUT_MS, maximumConcurrency: 2 }),
-    define('settlement', 'transfers/settle.handler.ts', {
+    define('matcher', 'cycle/match.handler.ts', 'matcher', {
+      timeoutMs: MATCHER_TIMEOUT_MS,
+      maximumConcurrency: 2,
+    }),
+    define('settlement', 'transfers/settle.handler.ts', 'settlement', {
       timeoutMs: SETTLEMENT_TIMEOUT_MS,
       maximumConcurrency: options.settlementConcurrency + 2,
-      extra: { BANK_PAYOUT_SECRET_ID: SECRET_IDS.payout },
     }),
-    define('verification', 'ledger/verify.handler.ts', {
+    define('verification', 'ledger/verify.handler.ts', 'verification', {
       timeoutMs: VERIFICATION_TIMEOUT_MS,
       maximumConcurrency: 1,
-      extra: { HEAD_FOLDER: headsFolder(options.folder) },
     }),
-    define('api', 'api/api.handler.ts', {
+    define('api', 'api/api.handler.ts', 'api', {
       timeoutMs: API_TIMEOUT_MS,
       maximumConcurrency: API_CONCURRENCY,
-      extra: {
-        COLLECTION_BANK_CODE,
-        COLLECTION_ACCOUNT_NUMBER: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
-        COLLECTION_ACCOUNT_HOLDER,
-        ...(options.webhooks === true ? { WEBHOOK_KEYS_SECRET_ID: SECRET_IDS.webhookKeys } : {}),
-        ...(options.apiRequestsPerMinute === undefined
-          ? {}
-          : { API_REQUESTS_PER_MINUTE: options.apiRequestsPerMinute.toString() }),
-      },
     }),
-    define('operators', 'operators/operators.handler.ts', {
+    define('operators', 'operators/operators.handler.ts', 'operators', {
       timeoutMs: API_TIMEOUT_MS,
       maximumConcurrency: 2,
-      extra: { HEAD_FOLDER: headsFolder(options.folder) },
     }),
-    define('migration', 'migrations/migrate.handler.ts', {
+    define('migration', 'migrations/migrate.handler.ts', 'migration', {
       timeoutMs: MIGRATION_TIMEOUT_MS,
       maximumConcurrency: 1,
-      extra: master,
     }),
-    define('rotation', 'logins/rotate.handler.ts', {
+    define('rotation', 'logins/rotate.handler.ts', 'rotation', {
       timeoutMs: ROTATION_TIMEOUT_MS,
       maximumConcurrency: 1,
-      extra: master,
     }),
   ]);
   return { matcher, settlement, verification, api, operators, migration, rotation };
-}
-
-interface FunctionLimits {
-  readonly timeoutMs: number;
-  readonly maximumConcurrency: number;
-  /** Variables that this function alone has. */
-  readonly extra?: Readonly<Record<string, string>>;
 }
 
 async function runMigrations(migration: LocalFunction): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { alarmsOf, DEFAULT_THRESHOLDS } from '../../components/alarms.ts';
+import { IDLE_SESSION_MS } from '../../components/database.ts';
 import { MEMORY_MB } from '../../components/function-limits.ts';
 import { KEY_USES } from '../../components/keys.ts';
 import { SECRETS } from '../../components/runtime-secrets.ts';
@@ -44,6 +45,7 @@ export function stackShape(stack: string): StackShape {
   return {
     minCapacity: database.minCapacity,
     pauseAfterSeconds: database.pauseAfterSeconds,
+    idleSessionMinutes: IDLE_SESSION_MS / 60_000,
     readers: database.readers,
     schedule,
     natGateways,

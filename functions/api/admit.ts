@@ -41,6 +41,7 @@ export function admitShop(
         );
       case 'admitted':
         c.set('shop', admission.shop);
+        c.set('keyId', admission.keyId);
         await next();
         return;
       default:

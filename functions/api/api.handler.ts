@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { handle } from 'hono/aws-lambda';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
+import { openVault } from '../shared/encryption.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
@@ -30,6 +31,7 @@ export const handler = handle(
       accountNumber: env.COLLECTION_ACCOUNT_NUMBER,
       holder: env.COLLECTION_ACCOUNT_HOLDER,
     },
+    readVault: () => openVault(secrets, env.DATA_KEYS_SECRET_ID),
     requestsPerMinute: env.API_REQUESTS_PER_MINUTE,
     ...(keysId === undefined
       ? {}

@@ -3,7 +3,8 @@ import type { Context, Env, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import { routePath } from 'hono/route';
-import { answerProblem, fieldErrors } from './problem.ts';
+import { answerProblem } from './problem.ts';
+import { refuseInvalid } from './refuse-invalid.ts';
 
 export interface JsonApiOptions<E extends Env> {
   /** The paths that only those reach whom `admit` lets in; other paths hold nothing but documents. */
@@ -23,16 +24,7 @@ const BODY_BYTES_MAX = 16 * 1024;
  */
 export function createJsonApi<E extends Env>(options: JsonApiOptions<E>): OpenAPIHono<E> {
   const { guarded, admit, documents, log } = options;
-  const app = new OpenAPIHono<E>({
-    defaultHook: async (result, c) => {
-      if (result.success) return;
-      const { part, input } = await whatWasSent(result.target, c);
-      const errors = fieldErrors(part, input, result.error);
-      const fields = errors.map((one) => one.field).join(', ');
-      const detail = `${errors.length} ${errors.length === 1 ? 'field does' : 'fields do'} not fit: ${fields}`;
-      return answerProblem(c, { status: 400, code: 'invalid', detail, errors });
-    },
-  });
+  const app = new OpenAPIHono<E>({ defaultHook: refuseInvalid });
   app.use('*', async (c, next) => {
     await next();
     c.res.headers.set('cache-control', 'no-store');
@@ -91,17 +83,6 @@ export function createJsonApi<E extends Env>(options: JsonApiOptions<E>): OpenAP
         });
   });
   return app;
-}
-
-/** The part of a request that a schema refused, as it came: its values are quoted back. */
-async function whatWasSent<E extends Env>(
-  target: string,
-  c: Context<E>,
-): Promise<{ part: 'body' | 'query' | 'path' | 'header'; input: unknown }> {
-  if (target === 'query') return { part: 'query', input: c.req.query() };
-  if (target === 'param') return { part: 'path', input: c.req.param() };
-  if (target === 'header') return { part: 'header', input: c.req.header() };
-  return { part: 'body', input: await c.req.json<unknown>() };
 }
 
 /** The database is away, or resumes from a pause: SQLSTATE classes 08, 53 and 57P, Node's own codes, the driver's words. */

@@ -30,6 +30,7 @@ export const PROBLEMS = {
   differs: 'The same id was used for another request',
   order_not_cancellable: 'The order cannot be cancelled any more',
   no_free_name: 'Every depositor name of this recipient is taken',
+  payout_account_waits: 'Another payout account waits for approval',
   webhook_exists: 'The shop has a webhook to this address',
   not_parked: 'The delivery is not parked',
   too_large: 'The request is too large',
@@ -132,8 +133,10 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
+/** A list or an object is only named: it may be too deep to be written. */
 function quote(value: unknown): string | undefined {
   if (value === undefined) return undefined;
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text.length > QUOTED_MAX ? `${text.slice(0, QUOTED_MAX)}…` : text;
 }

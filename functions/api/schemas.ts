@@ -29,16 +29,20 @@ export const instantSchema = z.iso
 const ID = /^[\p{L}\p{N}][\p{L}\p{N}._:@-]{0,63}$/u;
 const ID_REMEDY = 'write 1 to 64 letters, digits and . _ : @ -, beginning with a letter or digit';
 
-/** An id that the shop chose: of an order or a seller. */
-export const ownIdSchema = z.string(ID_REMEDY).regex(ID, ID_REMEDY);
+/**
+ * An id that the shop chose: of an order or a seller. Composed, since the same Hangul can be written in two ways, and a request that comes again the other way
+ * would place a second order.
+ */
+export const ownIdSchema = z.string(ID_REMEDY).normalize('NFC').regex(ID, ID_REMEDY);
 
-/** Text for people: no control characters, not empty, bounded. */
+/** Text for people, composed: no control characters, none that are invisible or turn the direction, not empty, bounded. */
 export function textSchema(charactersMax: number) {
-  const remedy = `write 1 to ${charactersMax} characters, none of them a control character`;
+  const remedy = `write 1 to ${charactersMax} characters, none of them invisible or a control character`;
   return z
     .string(remedy)
+    .normalize('NFC')
     .max(charactersMax, remedy)
-    .regex(/^(?=.*\S)[^\p{Cc}\p{Cs}]+$/u, remedy);
+    .regex(/^(?=.*\S)[^\p{Cc}\p{Cf}\p{Cs}]+$/u, remedy);
 }
 
 /** The query of every list. */

@@ -2,6 +2,7 @@ import type { OpenAPIHono } from '@hono/zod-openapi';
 import type { Kysely } from 'kysely';
 import type { Database } from '../database.ts';
 import type { Clock } from '../shared/clock.ts';
+import type { Vault } from '../shared/encryption.ts';
 import type { Shop } from '../shops/shop.repository.ts';
 import { admitShop } from './admit.ts';
 import { docsPage } from './docs-page.ts';
@@ -9,6 +10,7 @@ import { createJsonApi } from './json-api.ts';
 import { depositRoutes } from '../deposits/deposit.routes.ts';
 import { eventRoutes } from '../events/event.routes.ts';
 import { orderRoutes } from '../orders/order.routes.ts';
+import { payoutAccountRoutes } from '../orders/payout-account.routes.ts';
 import { sellerRoutes } from '../orders/seller.routes.ts';
 import { transferRoutes } from '../transfers/transfer.routes.ts';
 import { webhookRoutes, type WebhookParts } from '../webhooks/webhook.routes.ts';
@@ -29,6 +31,8 @@ export interface ShopApiParts {
   readonly collection: CollectionAccount;
   /** Requests that one key may make in a minute. */
   readonly requestsPerMinute: number;
+  /** Encrypts account numbers, which are stored no other way. */
+  readonly readVault: () => Promise<Vault>;
   /** Without it there are no routes of webhooks. */
   readonly webhooks?: WebhookParts;
   readonly log: { error(message: string, detail: Record<string, unknown>): void };
@@ -36,7 +40,11 @@ export interface ShopApiParts {
 
 /** What a route finds in its context. */
 export interface ShopApiEnv {
-  Variables: { shop: Shop };
+  Variables: {
+    shop: Shop;
+    /** Names the key that let the request in; no secret. */
+    keyId: string;
+  };
 }
 
 export type ShopApi = OpenAPIHono<ShopApiEnv>;
@@ -61,6 +69,7 @@ export function createShopApi(parts: ShopApiParts): ShopApi {
   });
   orderRoutes(app, parts);
   sellerRoutes(app, parts);
+  payoutAccountRoutes(app, parts);
   depositRoutes(app, parts);
   transferRoutes(app, parts);
   eventRoutes(app, parts);

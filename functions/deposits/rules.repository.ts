@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
+import { MAY_BE_IT } from '../transfers/resolve.repository.ts';
 import type { ClassificationRule } from './classify.ts';
 import type { ClassificationRuleTable } from './deposit.table.ts';
 
@@ -59,6 +60,21 @@ export async function lockUnexplainedThatFit(
     order by w.row_id
     for update of w`.execute(trx);
   return rows.map((row) => row.row_id);
+}
+
+/** A row that nothing explains, that a rule fits, and that may be a send of a transfer which is not known to be paid by another; the first of them. */
+export async function readMayBePayout(
+  trx: Transaction<Database>,
+  rule: ClassificationRule,
+): Promise<{ readonly row_id: bigint; readonly transfer_id: bigint } | undefined> {
+  const { rows } = await sql<{ row_id: bigint; transfer_id: bigint }>`
+    select w.row_id, a.transfer_id
+    from transfer_attempt a join transfer t on t.transfer_id = a.transfer_id
+    join withdrawal w on ${MAY_BE_IT}
+    join statement_row s on s.row_id = w.row_id
+    where a.state <> 'succeeded' and t.state not in ('succeeded', 'returned') and ${fits(rule)}
+    order by w.row_id, a.transfer_id limit 1`.execute(trx);
+  return rows[0];
 }
 
 export async function markClassified(

@@ -12,6 +12,7 @@ import {
   markClassified,
   readAccountsRead,
   readFitting,
+  readMayBePayout,
   type FittingRows,
 } from './rules.repository.ts';
 
@@ -48,7 +49,8 @@ type Outcome<Result> = { readonly outcome: 'done'; readonly result: Result } | R
 
 /**
  * Adds a rule for rows that are nobody's order and nobody's payout. It must say what the rows say, and it must not fit what is ours: a rule that fits our own
- * payouts by their kind would explain away one whose reference the bank has mangled, and money would leave unseen. Deposits that are in review stay
+ * payouts by their kind would explain away one whose reference the bank has mangled, and money would leave unseen. Nor may it fit a row that nothing explains and
+ * that may be a payout in doubt: its absence would be proven beside it, on one person's word. Deposits that are in review stay
  * there: review ignore is for those.
  */
 export async function addRule(
@@ -70,6 +72,14 @@ export async function addRule(
       return refuse(
         'fits_ours',
         `this rule would have fitted ${ours.rows.toString()} rows of the last 30 days that are ${ours.state}: ours or a buyer's. Say more of the rows that are meant (--text)`,
+      );
+    }
+    const doubtful = direction === 'out' ? await readMayBePayout(trx, classified) : undefined;
+    if (doubtful !== undefined) {
+      const [row, transfer] = [doubtful.row_id.toString(), doubtful.transfer_id.toString()];
+      return refuse(
+        'may_be_a_payout',
+        `row ${row}, which this rule fits, took the amount of transfer ${transfer} out: it may be transfer ${transfer}, which would be sent again. Wait until its outcome is known (transfers show ${transfer}), or let two people say what the row was (ledger correct --row ${row})`,
       );
     }
     const { rule_id: ruleId } = await trx

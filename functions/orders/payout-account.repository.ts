@@ -1,5 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
+import type { PersonId, ShopActor } from '../people/person.ts';
 import type { Encrypted } from '../shared/encryption.ts';
 import { assertRows } from '../shared/postgres.ts';
 import type { PayoutAccountTable } from './seller.table.ts';
@@ -63,6 +64,26 @@ export async function isPaidTo(
   return same !== undefined;
 }
 
+/** The account that waits for a decision on the seller, if one does, and whether it is the very one that is asked for now. */
+export async function readWaitingAccount(
+  trx: Transaction<Database>,
+  sellerId: string,
+  asked: { readonly fingerprint: string; readonly holder: string },
+): Promise<(AccountView & { readonly is_same: boolean }) | undefined> {
+  return await trx
+    .selectFrom('payout_account')
+    .select(VIEW)
+    .select((eb) =>
+      eb
+        .and([eb('account_fingerprint', '=', asked.fingerprint), eb('account_holder', '=', asked.holder)])
+        .$castTo<boolean>()
+        .as('is_same'),
+    )
+    .where('seller_id', '=', sellerId)
+    .where('state', '=', 'requested')
+    .executeTakeFirst();
+}
+
 /** Accounts that somebody asked for and nobody has decided on yet, the oldest first. */
 export async function readRequestedAccounts(db: Kysely<Database>): Promise<AccountView[]> {
   return await db
@@ -96,16 +117,16 @@ export interface NewAccountRequest {
   readonly masked: string;
   readonly fingerprint: string;
   readonly holder: string;
-  readonly by: string;
+  readonly by: PersonId | ShopActor;
   readonly at: Date;
 }
 
-/** Stores an account that somebody asks for. Nothing when another of the seller's waits already. */
+/** Stores an account that somebody asks for. The caller has locked the seller, and no other account of the seller's waits. */
 export async function insertRequestedAccount(
   trx: Transaction<Database>,
   request: NewAccountRequest,
-): Promise<bigint | undefined> {
-  const inserted = await trx
+): Promise<AccountView> {
+  return await trx
     .insertInto('payout_account')
     .values({
       seller_id: request.sellerId,
@@ -121,10 +142,8 @@ export async function insertRequestedAccount(
       approved_by: null,
       approved_at: null,
     })
-    .onConflict((oc) => oc.column('seller_id').where('state', '=', 'requested').doNothing())
-    .returning('payout_account_id')
-    .executeTakeFirst();
-  return inserted?.payout_account_id;
+    .returning(VIEW)
+    .executeTakeFirstOrThrow();
 }
 
 /** Retires the seller's former account and approves this one in its place. The caller holds the locks of both. */

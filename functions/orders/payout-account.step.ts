@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { PayeeAccount } from '../bank/payee-account.ts';
 import type { Database } from '../database.ts';
 import { act, refuse, type Refused } from '../people/act.step.ts';
-import type { Acting } from '../people/person.ts';
+import type { Acting, PersonId, ShopActor } from '../people/person.ts';
 import { maskAccountNumber, type Vault } from '../shared/encryption.ts';
 import {
   holdPayoutsToOtherAccounts,
@@ -10,7 +10,7 @@ import {
   isPaidTo,
   lockAccountsBeside,
   markRejected,
-  readAccounts,
+  readWaitingAccount,
   replaceAccount,
   type AccountView,
 } from './payout-account.repository.ts';
@@ -21,16 +21,19 @@ type Outcome<Result> = { readonly outcome: 'done'; readonly result: Result } | R
 export interface AccountRequest {
   readonly payoutAccountId: bigint;
   readonly masked: string;
+  /** What waits now, and since when: an earlier request where that was the same. */
+  readonly account: AccountView;
 }
 
 /**
- * Somebody asks that a seller be paid to another account. It is stored encrypted and pays nobody until a second person approves it. Neither the trace nor
- * a message ever holds its number.
+ * A person or a shop asks that a seller be paid to another account. It is stored encrypted and pays nobody until a second person approves it. Neither the trace nor
+ * a message ever holds its number. While one account waits, no other takes its place: who can ask must not be able to take back what somebody else has asked for, or to
+ * change what the second person is looking at.
  */
 export async function requestAccount(
   db: Kysely<Database>,
   vault: Vault,
-  acting: Acting,
+  acting: Acting<PersonId | ShopActor>,
   sellerId: string,
   details: PayeeAccount,
 ): Promise<Outcome<AccountRequest>> {
@@ -48,12 +51,20 @@ export async function requestAccount(
     const { bankCode, accountNumber, holder } = details;
     const masked = maskAccountNumber(accountNumber);
     const fingerprint = accountFingerprint(vault, bankCode, accountNumber);
+    const waiting = await readWaitingAccount(trx, sellerId, { fingerprint, holder });
+    if (waiting?.is_same === true) return { outcome: 'unchanged', result: requestOf(waiting) };
+    if (waiting !== undefined) {
+      return refuse(
+        'another_waits',
+        `account ${waiting.payout_account_id.toString()} of seller ${sellerId} waits for a decision already: approve or reject that one first (smart-transfer accounts approve|reject)`,
+      );
+    }
     if (await isPaidTo(trx, sellerId, { fingerprint, holder }))
       return refuse(
         'approved_already',
         `seller ${sellerId} is paid to ${masked} at bank ${bankCode} already`,
       );
-    const payoutAccountId = await insertRequestedAccount(trx, {
+    const account = await insertRequestedAccount(trx, {
       sellerId,
       bankCode,
       number: vault.encrypt('account-number', accountNumber),
@@ -63,23 +74,24 @@ export async function requestAccount(
       by: acting.by,
       at: acting.at,
     });
-    if (payoutAccountId === undefined) {
-      const other = (await readAccounts(trx, sellerId)).find((account) => account.state === 'requested');
-      return refuse(
-        'another_waits',
-        `account ${other?.payout_account_id.toString() ?? ''} of seller ${sellerId} waits for a decision already: approve or reject that one first (smart-transfer accounts approve|reject)`,
-      );
-    }
     return {
       outcome: 'done',
-      result: { payoutAccountId, masked },
+      result: requestOf(account),
       deed: {
         action: 'accounts request',
-        subject: subjectOf({ payout_account_id: payoutAccountId, seller_id: sellerId }),
+        subject: subjectOf(account),
         detail: { bank_code: bankCode, masked, holder },
       },
     };
   });
+}
+
+function requestOf(account: AccountView): AccountRequest {
+  return {
+    payoutAccountId: account.payout_account_id,
+    masked: account.account_number_masked,
+    account,
+  };
 }
 
 export interface ApprovedAccount {

@@ -26,17 +26,23 @@ import {
 
 const NAME_MAX = 60;
 
-const accountSchema = z
-  .strictObject({
-    bank_code: z.string().openapi({ example: '088' }),
-    account_number_masked: z.string().openapi({ example: '********0401' }),
-    account_holder: z.string(),
-  })
-  .openapi('PayoutAccount', {
-    description: 'An account that payouts go to; its number is never shown whole.',
+const accountFields = {
+  bank_code: z.string().openapi({ example: '088' }),
+  account_number_masked: z.string().openapi({ example: '********0401' }),
+  account_holder: z.string(),
+};
+
+const accountSchema = z.strictObject(accountFields).openapi('PayoutAccount', {
+  description: 'An account that payouts go to; its number is never shown whole.',
+});
+
+const waitingAccountSchema = z
+  .strictObject({ ...accountFields, requested_at: instantSchema })
+  .openapi('WaitingPayoutAccount', {
+    description: 'An account that was asked for; payouts go there once a second person has approved it.',
   });
 
-const sellerSchema = z
+export const sellerSchema = z
   .strictObject({
     seller_id: z.string(),
     name: z.string(),
@@ -45,13 +51,14 @@ const sellerSchema = z
     payout_account: accountSchema
       .nullable()
       .openapi({ description: 'Null: payouts wait until one is approved.' }),
-    requested_payout_account: accountSchema
+    requested_payout_account: waitingAccountSchema
       .nullable()
       .openapi({ description: 'Asked for, and waiting for the approval of a second person.' }),
   })
   .openapi('Seller');
 
-const path = z.strictObject({
+/** The path of what belongs to a seller. */
+export const sellerPath = z.strictObject({
   seller_id: ownIdSchema.openapi({ param: { name: 'seller_id', in: 'path' }, example: 'haneul-flowers' }),
 });
 
@@ -62,7 +69,7 @@ const put = createRoute({
   summary: 'Add or rename a seller',
   security,
   request: {
-    params: path,
+    params: sellerPath,
     body: jsonBody(z.strictObject({ name: textSchema(NAME_MAX) }).openapi('SellerRequest')),
   },
   responses: {
@@ -78,7 +85,7 @@ const read = createRoute({
   tags: ['sellers'],
   summary: 'Read a seller',
   security,
-  request: { params: path },
+  request: { params: sellerPath },
   responses: { 200: json(sellerSchema, 'The seller'), ...problems(400, 401, 404, 429, 500, 503) },
 });
 
@@ -106,7 +113,7 @@ const balance = createRoute({
   tags: ['sellers'],
   summary: 'What we owe a seller now',
   security,
-  request: { params: path },
+  request: { params: sellerPath },
   responses: {
     200: json(
       z
@@ -130,7 +137,7 @@ const statement = createRoute({
   tags: ['sellers'],
   summary: "What moved a seller's balance, the youngest first",
   security,
-  request: { params: path, query: z.strictObject(pageQuery) },
+  request: { params: sellerPath, query: z.strictObject(pageQuery) },
   responses: {
     200: json(
       z
@@ -176,14 +183,14 @@ export function sellerRoutes(app: ShopApi, { db, clock }: ShopApiParts): void {
       if (!isNew) await renameSeller(trx, found.sellerId, name);
       return { added: isNew, seller: found };
     });
-    return c.json(toJson({ ...seller, name }), added ? 201 : 200);
+    return c.json(sellerJson({ ...seller, name }), added ? 201 : 200);
   });
 
   app.openapi(read, async (c) => {
     const { seller_id } = c.req.valid('param');
     const seller = await readSeller(db, c.var.shop.shopId, seller_id);
     if (seller === undefined) return answerProblem(c, notFound(`seller ${seller_id}`)) as never;
-    return c.json(toJson(seller), 200);
+    return c.json(sellerJson(seller), 200);
   });
 
   app.openapi(list, async (c) => {
@@ -191,7 +198,7 @@ export function sellerRoutes(app: ShopApi, { db, clock }: ShopApiParts): void {
     const { shopId } = c.var.shop;
     const last = after === undefined ? undefined : await readSeller(db, shopId, after);
     const found = await listSellers(db, shopId, last?.sellerId ?? after, limit);
-    return c.json({ sellers: found.slice(0, limit).map(toJson) }, 200);
+    return c.json({ sellers: found.slice(0, limit).map(sellerJson) }, 200);
   });
 
   app.openapi(balance, async (c) => {
@@ -223,22 +230,22 @@ export function sellerRoutes(app: ShopApi, { db, clock }: ShopApiParts): void {
   });
 }
 
-function toJson(seller: ShopSeller) {
+/** A seller as the API answers it. */
+export function sellerJson(seller: ShopSeller) {
+  const { approvedAccount: approved, requestedAccount: waiting } = seller;
   return {
     seller_id: seller.ownSellerId,
     name: seller.name,
     fee_bp: seller.feeBp,
     created_at: seller.createdAt.toISOString(),
-    payout_account: accountJson(seller.approvedAccount),
-    requested_payout_account: accountJson(seller.requestedAccount),
+    payout_account: approved === undefined ? null : accountJson(approved),
+    requested_payout_account:
+      waiting === undefined
+        ? null
+        : { ...accountJson(waiting), requested_at: waiting.requestedAt.toISOString() },
   };
 }
 
-function accountJson(account: MaskedAccount | undefined) {
-  if (account === undefined) return null;
-  return {
-    bank_code: account.bankCode,
-    account_number_masked: account.accountNumberMasked,
-    account_holder: account.holder,
-  };
+function accountJson({ bankCode, accountNumberMasked, holder }: MaskedAccount) {
+  return { bank_code: bankCode, account_number_masked: accountNumberMasked, account_holder: holder };
 }

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
-import { ownSellerId, sellerIdOf, type ShopId } from '../shops/api-key.ts';
+import { ownSellerId, sellerIdOf, sellerIdsOf, type ShopId } from '../shops/api-key.ts';
 import type { OrderState } from './order.table.ts';
 
 /** An order as its shop sees it. Amounts are whole won. */
@@ -113,7 +113,7 @@ export async function readShopSeller(
     .selectFrom('seller')
     .select('seller_id')
     .where('shop_id', '=', shopId)
-    .where('seller_id', 'in', [sellerIdOf(shopId, ownId), ownId])
+    .where('seller_id', 'in', sellerIdsOf(shopId, ownId))
     .orderBy((eb) => eb('seller_id', '=', sellerIdOf(shopId, ownId)), 'desc')
     .executeTakeFirst();
   return row?.seller_id;

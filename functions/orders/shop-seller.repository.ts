@@ -2,7 +2,7 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { sellerAccount } from '../ledger/accounts.ts';
 import type { PostingKind } from '../ledger/ledger.table.ts';
-import { ownSellerId, sellerIdOf, type ShopId } from '../shops/api-key.ts';
+import { ownSellerId, sellerIdOf, sellerIdsOf, type ShopId } from '../shops/api-key.ts';
 
 /** A seller as its shop sees it. */
 export interface ShopSeller {
@@ -15,7 +15,7 @@ export interface ShopSeller {
   /** Where it is paid, masked; nothing until an account is approved. */
   readonly approvedAccount: MaskedAccount | undefined;
   /** What it is to be paid to once a second person has approved it. */
-  readonly requestedAccount: MaskedAccount | undefined;
+  readonly requestedAccount: WaitingAccount | undefined;
 }
 
 export interface MaskedAccount {
@@ -24,10 +24,16 @@ export interface MaskedAccount {
   readonly holder: string;
 }
 
+export interface WaitingAccount extends MaskedAccount {
+  readonly requestedAt: Date;
+}
+
 interface AccountRow {
   readonly bank_code: string;
   readonly account_number_masked: string;
   readonly account_holder: string;
+  /** ISO 8601, as PostgreSQL writes it in JSON. */
+  readonly requested_at: string;
 }
 
 interface Row {
@@ -41,7 +47,8 @@ interface Row {
 
 function accountIn(state: 'approved' | 'requested') {
   return sql<AccountRow | null>`(
-    select json_build_object('bank_code', p.bank_code, 'account_number_masked', p.account_number_masked, 'account_holder', p.account_holder)
+    select json_build_object('bank_code', p.bank_code, 'account_number_masked', p.account_number_masked, 'account_holder', p.account_holder,
+      'requested_at', p.requested_at)
     from payout_account p where p.seller_id = s.seller_id and p.state = ${state}
     order by p.payout_account_id desc limit 1)`;
 }
@@ -58,6 +65,13 @@ function masked(row: AccountRow | null): MaskedAccount | undefined {
   };
 }
 
+function waiting(row: AccountRow | null): WaitingAccount | undefined {
+  const account = masked(row);
+  return row === null || account === undefined
+    ? undefined
+    : { ...account, requestedAt: new Date(row.requested_at) };
+}
+
 function toShopSeller(shopId: ShopId, row: Row): ShopSeller {
   return {
     sellerId: row.seller_id,
@@ -66,7 +80,7 @@ function toShopSeller(shopId: ShopId, row: Row): ShopSeller {
     feeBp: row.fee_bp,
     createdAt: row.created_at,
     approvedAccount: masked(row.approved),
-    requestedAccount: masked(row.requested),
+    requestedAccount: waiting(row.requested),
   };
 }
 
@@ -78,7 +92,7 @@ export async function readSeller(
 ): Promise<ShopSeller | undefined> {
   const { rows } = await sql<Row>`
     select ${COLUMNS} from seller s
-    where s.shop_id = ${shopId} and s.seller_id in (${sellerIdOf(shopId, ownId)}, ${ownId})
+    where s.shop_id = ${shopId} and s.seller_id = any(${[...sellerIdsOf(shopId, ownId)]})
     order by (s.seller_id = ${sellerIdOf(shopId, ownId)}) desc limit 1`.execute(db);
   return rows[0] === undefined ? undefined : toShopSeller(shopId, rows[0]);
 }

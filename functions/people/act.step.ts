@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { readDeedOf, recordDeed, REQUEST_ONCE, type Deed } from './audit.repository.ts';
-import type { Acting } from './person.ts';
+import type { Acting, PersonId, ShopActor } from './person.ts';
 import { refuse, type Refused } from './refusal.ts';
 
 export { refuse, type Refused } from './refusal.ts';
@@ -11,6 +11,12 @@ export interface Done<Result> {
   readonly outcome: 'done';
   readonly result: Result;
   readonly deed: Deed;
+}
+
+/** What was asked for is so already: nothing was changed, and nothing is to be traced. */
+export interface Unchanged<Result> {
+  readonly outcome: 'unchanged';
+  readonly result: Result;
 }
 
 /** What was asked is done already, by an earlier sending of the same request: nothing is done again. */
@@ -42,8 +48,8 @@ const GIVES_WAY: readonly unknown[] = ['40P01', '40001'];
  */
 export async function act<Result>(
   db: Kysely<Database>,
-  acting: Acting,
-  work: (trx: Transaction<Database>) => Promise<Done<Result> | Refused>,
+  acting: Acting<PersonId | ShopActor>,
+  work: (trx: Transaction<Database>) => Promise<Done<Result> | Unchanged<Result> | Refused>,
 ): Promise<{ readonly outcome: 'done'; readonly result: Result } | Refused> {
   const before = await whatItDid(db, acting);
   if (before !== undefined) return before;
@@ -64,7 +70,7 @@ export async function act<Result>(
 /** Why a request is not done again: it was done, or its key was used for another. */
 async function whatItDid(
   db: Kysely<Database>,
-  { by, request }: Acting,
+  { by, request }: Acting<PersonId | ShopActor>,
 ): Promise<Refused | DoneAlready | undefined> {
   if (request === undefined) return undefined;
   const known = await readDeedOf(db, by, request.key);
@@ -81,14 +87,14 @@ async function whatItDid(
 
 async function actOnce<Result>(
   db: Kysely<Database>,
-  acting: Acting,
-  work: (trx: Transaction<Database>) => Promise<Done<Result> | Refused>,
+  acting: Acting<PersonId | ShopActor>,
+  work: (trx: Transaction<Database>) => Promise<Done<Result> | Unchanged<Result> | Refused>,
 ): Promise<{ readonly outcome: 'done'; readonly result: Result } | Refused> {
   try {
     return await db.transaction().execute(async (trx) => {
       const done = await work(trx);
       if (done.outcome === 'refused') throw new Refusal(done);
-      await recordDeed(trx, acting, done.deed);
+      if (done.outcome === 'done') await recordDeed(trx, acting, done.deed);
       return { outcome: 'done', result: done.result };
     });
   } catch (error) {

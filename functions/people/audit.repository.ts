@@ -1,7 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { jsonOf } from '../shared/json.ts';
-import type { Acting } from './person.ts';
+import type { Acting, PersonId, ShopActor } from './person.ts';
 
 /** What a person did. */
 export interface Deed {
@@ -42,7 +42,11 @@ export async function readDeedOf(
 }
 
 /** Leaves the trace of a person's action, in the transaction of the action itself. */
-export async function recordDeed(trx: Transaction<Database>, acting: Acting, deed: Deed): Promise<void> {
+export async function recordDeed(
+  trx: Transaction<Database>,
+  acting: Acting<PersonId | ShopActor>,
+  deed: Deed,
+): Promise<void> {
   await trx
     .insertInto('audit')
     .values({

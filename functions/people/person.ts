@@ -1,10 +1,14 @@
 import type { Brand } from '../shared/brand.ts';
+import type { ShopId } from '../shops/api-key.ts';
 
 /** One person's id in the audit trail. Two ids are two people, so an id has one spelling only: lower case, no spaces. */
 export type PersonId = Brand<string, 'PersonId'>;
 
 /** Why a person did something, in their own words: 3 to 500 characters. */
 export type Reason = Brand<string, 'Reason'>;
+
+/** A shop that acts by its API key. No person's id has a space, so whoever decides on what a shop asked for is somebody else. */
+export type ShopActor = Brand<string, 'ShopActor'>;
 
 /** Names one command of a person, so that it is done once however often it is sent. */
 export interface RequestKey {
@@ -13,9 +17,9 @@ export interface RequestKey {
   readonly fingerprint: string;
 }
 
-/** Who acts, when, and why. */
-export interface Acting {
-  readonly by: PersonId;
+/** Who acts, when, and why: a person, where nothing else is said. */
+export interface Acting<By extends PersonId | ShopActor = PersonId> {
+  readonly by: By;
   readonly reason: Reason;
   readonly at: Date;
   readonly request?: RequestKey;
@@ -42,4 +46,13 @@ export function parsePersonId(text: string): PersonId | undefined {
 export function parseReason(text: string): Reason | undefined {
   const reason = text.normalize('NFC').trim();
   return reason.length >= REASON_MIN && reason.length <= REASON_MAX ? (reason as Reason) : undefined;
+}
+
+export function shopActor(shopId: ShopId): ShopActor {
+  return `shop ${shopId}` as ShopActor;
+}
+
+/** A shop gives no reason; its trace names the key, so that one that was stolen shows. */
+export function byApiKey(keyId: string): Reason {
+  return `by the API, with key ${keyId}` as Reason;
 }

@@ -122,6 +122,7 @@ const owner = z.object({
 
 const api = z.object({
   ...database,
+  ...dataKeys,
   ...webhookReach,
   /** As `webhookKeys`; without it the API knows no webhooks. */
   WEBHOOK_KEYS_SECRET_ID: z.string().min(1).optional(),
@@ -183,6 +184,18 @@ export type FunctionKind = keyof typeof environments;
 export type Variables<Kind extends FunctionKind, Value = string> = {
   readonly [Name in keyof (typeof environments)[Kind]['shape']]: Value | undefined;
 };
+
+/**
+ * Of all values that a system has, those that this function reads, and no others: what a function does not need it does not know, such as the
+ * database's address where a function works outside the VPC.
+ */
+export function variablesFor(
+  name: FunctionKind,
+  values: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const { shape } = environments[name];
+  return Object.fromEntries(Object.entries(values).filter(([variable]) => variable in shape));
+}
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
 export type SettlementEnvironment = z.infer<typeof settlement>;

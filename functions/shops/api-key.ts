@@ -59,6 +59,15 @@ export function sellerIdOf(shopId: ShopId, ownSellerId: string): string {
   return `${shopId}.${ownSellerId}`;
 }
 
+/**
+ * The ids under which a shop's seller may be kept, the likelier one first: one from before there were shops has the shop's own. An id that begins with the shop's is
+ * never taken for another's whole id, or two names would mean one seller.
+ */
+export function sellerIdsOf(shopId: ShopId, own: string): readonly string[] {
+  const kept = sellerIdOf(shopId, own);
+  return own.startsWith(`${shopId}.`) ? [kept] : [kept, own];
+}
+
 /** What the shop itself calls the seller. */
 export function ownSellerId(shopId: ShopId, sellerId: string): string {
   return sellerId.startsWith(`${shopId}.`) ? sellerId.slice(shopId.length + 1) : sellerId;

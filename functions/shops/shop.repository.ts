@@ -104,7 +104,7 @@ export async function revokeApiKey(
 const RATE_WINDOW_S = 60;
 
 export type Admission =
-  | { readonly outcome: 'admitted'; readonly shop: Shop }
+  | { readonly outcome: 'admitted'; readonly shop: Shop; readonly keyId: string }
   | { readonly outcome: 'too_many'; readonly retryAfterS: number }
   | { readonly outcome: 'unknown_key' };
 
@@ -144,6 +144,7 @@ export async function admit(
   }
   return {
     outcome: 'admitted',
+    keyId: key.keyId,
     shop: { shopId: row.shop_id as ShopId, orderLifeMinutes: row.order_life_minutes },
   };
 }

@@ -166,7 +166,7 @@ async function refuseInDoubt(trx: Trx<Database>, transfer: Transfer): Promise<Re
   if (doubts.length === 0) return undefined;
   return refuse(
     'in_doubt',
-    `${named(transfer)} may have been paid: ${doubts.join('; ')}. Wait for the statement, or explain its rows (rules add --apply, ledger correct)`,
+    `${named(transfer)} may have been paid: ${doubts.join('; ')}. Wait for the statement, or let two people explain its rows (ledger correct)`,
   );
 }
 

@@ -94,7 +94,7 @@ async function whatSpeaksAgainst(
   if (shown.rowId !== null)
     return `transfer ${id} has left the bank: row ${shown.rowId.toString()} of the statement shows ${attempt.reference}`;
   if (shown.unexplainedRowId !== null) {
-    return `row ${shown.unexplainedRowId.toString()} of the statement took its amount out and nothing explains it: it may be transfer ${id}. Explain that row first (rules add --apply, ledger correct)`;
+    return `row ${shown.unexplainedRowId.toString()} of the statement took its amount out and nothing explains it: it may be transfer ${id}. Two people explain that row first (ledger correct)`;
   }
   if (shown.saidToHavePaid) return `transfer ${id} was said to have succeeded (transfers show ${id})`;
   return undefined;

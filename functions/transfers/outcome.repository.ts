@@ -146,7 +146,8 @@ async function recordKnownSuccess(
       if (attempt.state === 'succeeded') return 'already_known';
       return await halt(trx, known, 'two attempts of it have succeeded', at);
     case 'returned':
-      return 'already_known';
+      if (attempt.state === 'succeeded') return 'already_known';
+      return await halt(trx, known, 'another attempt of it has paid, and came back', at);
     case 'cancelled':
       return await halt(trx, known, 'it was cancelled', at);
     default:

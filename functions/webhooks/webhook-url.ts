@@ -23,7 +23,7 @@ export function parseWebhookUrl(
     return { wrong: 'write a public address: this one leads to a private network' };
   if (
     !ipaddr.isValid(host) &&
-    (!host.includes('.') || /\.(local|internal|localhost|home\.arpa)\.?$/i.test(host))
+    (!host.includes('.') || /(^|\.)(local|internal|localhost|home\.arpa)\.?$/i.test(host))
   )
     return { wrong: 'write a public name: this one leads to a private network' };
   return { url };

@@ -3,7 +3,7 @@ import { placeOrders } from '../../functions/orders/order.repository.ts';
 import { addSellers } from '../../functions/orders/seller.repository.ts';
 import type { Clock } from '../../functions/shared/clock.ts';
 import { won, type BasisPoints, type Won } from '../../functions/shared/money.ts';
-import { ACCOUNT_NUMBERS, COLLECTION_ACCOUNT, type LocalSystem } from '../system.ts';
+import { COLLECTION_ACCOUNT, openCollectionAccount, type LocalSystem } from '../system.ts';
 
 const SHOP = 'chaos';
 const BANK_CODE = '088';
@@ -57,13 +57,7 @@ const NAMES = [
 
 /** Opens the collection account, which is the payout account too, and approved payout accounts for every seller. */
 export async function openShops({ bank, db, vault }: LocalSystem, clock: Clock): Promise<void> {
-  bank.openAccount({
-    fintechUseNum: COLLECTION_ACCOUNT,
-    bankCode: '004',
-    accountNumber: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
-    holder: 'smart-transfer',
-    openingBalance: won(1_000_000n),
-  });
+  openCollectionAccount(bank, won(1_000_000n));
   const sellers = SELLER_LIST.map(({ sellerId, accountNumber, feeRate }) => ({
     sellerId,
     shopId: SHOP,

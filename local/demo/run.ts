@@ -14,8 +14,8 @@ import { lockFolder } from '../folder-lock.ts';
 import { addDays, kstDate, kstMidnight } from '../../functions/bank/kst.ts';
 import { createSchedule, type ScheduledRun } from '../function-host/scheduler.ts';
 import {
-  ACCOUNT_NUMBERS,
   COLLECTION_ACCOUNT,
+  openCollectionAccount,
   startSystem,
   type LocalSystem,
   type LogLine,
@@ -114,13 +114,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
 
 /** Opens the bank account and the demo shop. Answers an API key of the shop; keys of earlier runs are revoked. */
 async function openShops(system: LocalSystem): Promise<string> {
-  system.bank.openAccount({
-    fintechUseNum: COLLECTION_ACCOUNT,
-    bankCode: '004',
-    accountNumber: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
-    holder: 'smart-transfer',
-    openingBalance: won(1_000_000n),
-  });
+  openCollectionAccount(system.bank, won(1_000_000n));
   await system.db.transaction().execute(async (trx) => {
     const sellers = SELLERS.map(({ sellerId, name, accountNumber, feeRate }) => ({
       sellerId,
@@ -287,19 +281,12 @@ function newOrder(n: number): NewOrder {
 }
 
 /** Adds a webhook of the demo shop, anew where an earlier run added it, and tells how to verify what it sends. */
-async function addWebhook({ url, key }: ShopClient, receiver: string): Promise<string> {
-  const call = async (method: string, path: string, body?: object): Promise<Response> =>
-    await fetch(`${url}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-  const known = (await (await call('GET', '/v1/webhooks')).json()) as { webhooks: { webhook_id: string }[] };
-  for (const { webhook_id } of known.webhooks) await call('DELETE', `/v1/webhooks/${webhook_id}`);
-  const answer = await call('POST', '/v1/webhooks', { url: receiver });
-  const text = await answer.text();
-  if (answer.status !== 201) throw new Error(`the webhook ${receiver} was not added: ${text}`);
-  const { signing_key } = JSON.parse(text) as { signing_key: string };
+async function addWebhook(shop: ShopClient, receiver: string): Promise<string> {
+  const known = (await shop.ask('GET', '/v1/webhooks')) as { webhooks: { webhook_id: string }[] };
+  for (const { webhook_id } of known.webhooks) await shop.request('DELETE', `/v1/webhooks/${webhook_id}`);
+  const { signing_key } = (await shop.ask('POST', '/v1/webhooks', { url: receiver })) as {
+    signing_key: string;
+  };
   return `Events are posted to ${receiver}. They verify by Standard Webhooks (npm standardwebhooks) with the key ${signing_key}`;
 }
 

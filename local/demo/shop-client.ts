@@ -22,9 +22,19 @@ export interface PlacedOrder {
 export interface ShopClient {
   readonly url: string;
   readonly key: string;
+  /** Sends a request, and answers what came, whatever it says. */
+  request(method: string, path: string, body?: object): Promise<ShopAnswer>;
+  /** The same. @throws for an answer that says that it was not done. */
+  ask(method: string, path: string, body?: object): Promise<unknown>;
   place(order: NewOrder): Promise<PlacedOrder>;
   /** The youngest orders that await their deposit, whoever placed them. */
   listAwaiting(): Promise<PlacedOrder[]>;
+}
+
+export interface ShopAnswer {
+  readonly status: number;
+  /** Absent where the answer has none. */
+  readonly body: unknown;
 }
 
 interface OrderAnswer {
@@ -39,22 +49,35 @@ interface OrderAnswer {
 const ANSWER_MS_MAX = 30_000;
 
 export function createShopClient(url: string, key: string): ShopClient {
-  const call = async (path: string, order?: NewOrder): Promise<unknown> => {
+  const request = async (method: string, path: string, body?: object): Promise<ShopAnswer> => {
     const response = await fetch(`${url}${path}`, {
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      method,
+      headers: {
+        authorization: `Bearer ${key}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
-      ...(order === undefined ? {} : { method: 'POST', body: JSON.stringify(order) }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer: unknown = await response.json();
-    if (!response.ok) throw new Error(`the API answered ${response.status}: ${JSON.stringify(answer)}`);
-    return answer;
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+  };
+  const ask = async (method: string, path: string, body?: object): Promise<unknown> => {
+    const answer = await request(method, path, body);
+    if (answer.status >= 300)
+      throw new Error(`${method} ${path} was answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body;
   };
   return {
     url,
     key,
-    place: async (order) => toPlaced((await call('/v1/orders', order)) as OrderAnswer),
+    request,
+    ask,
+    place: async (order) => toPlaced((await ask('POST', '/v1/orders', order)) as OrderAnswer),
     listAwaiting: async () => {
-      const page = (await call('/v1/orders?state=awaiting_deposit&limit=200')) as { orders: OrderAnswer[] };
+      const page = (await ask('GET', '/v1/orders?state=awaiting_deposit&limit=200')) as {
+        orders: OrderAnswer[];
+      };
       return page.orders.map(toPlaced);
     },
   };

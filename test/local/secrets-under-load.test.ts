@@ -29,8 +29,8 @@ import type { LocalFunction } from '../../local/function-host/function-host.ts';
 import type { InvocationResult } from '../../local/function-host/invocation.ts';
 import { localSecretsClient, SECRET_IDS } from '../../local/local-secrets.ts';
 import {
-  ACCOUNT_NUMBERS,
   COLLECTION_ACCOUNT,
+  openCollectionAccount,
   startSystem,
   type LocalSystem,
   type LogLine,
@@ -73,13 +73,7 @@ describe('secrets that rotate under load', function () {
       },
     });
     secrets = localSecretsClient(system.secretsManager.endpoint);
-    system.bank.openAccount({
-      fintechUseNum: COLLECTION_ACCOUNT,
-      bankCode: '004',
-      accountNumber: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
-      holder: 'smart-transfer',
-      openingBalance: won(1_000_000n),
-    });
+    openCollectionAccount(system.bank, won(1_000_000n));
   });
   afterEach(async () => {
     onLine.clear();

@@ -36,7 +36,7 @@ const READERS: Readonly<Record<string, readonly string[]>> = {
   verification: ['database'],
   migration: ['database', 'rds!cluster'],
   rotation: ['database', 'rds!cluster'],
-  api: ['database', 'webhookKeys'],
+  api: ['dataKeys', 'database', 'webhookKeys'],
   operators: ['dataKeys', 'database'],
   'webhooks-fan-out': ['database'],
   'webhooks-delivery-fast': ['webhookKeys'],

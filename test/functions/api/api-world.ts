@@ -8,6 +8,7 @@ import {
   type ShopId,
 } from '../../../functions/shops/api-key.ts';
 import { addShop, insertApiKey } from '../../../functions/shops/shop.repository.ts';
+import { createVault } from '../../../functions/shared/encryption.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { createSetClock, type SetClock } from '../../support/set-clock.ts';
 
@@ -15,6 +16,13 @@ export const MORNING = new Date('2026-03-02T10:00:00+09:00');
 
 /** Of which the test's signing keys are derived. */
 export const WEBHOOK_KEYS = { current: 'w1', keys: { w1: randomBytes(32).toString('base64') } };
+
+/** With which the test's account numbers are encrypted. */
+export const VAULT = createVault({
+  current: 'k1',
+  keys: { k1: randomBytes(32).toString('base64') },
+  fingerprint: randomBytes(32).toString('base64'),
+});
 
 /** The API on a database of a test's own. */
 export interface ApiWorld {
@@ -52,6 +60,7 @@ export async function openApiWorld(overrides: Partial<ShopApiParts> = {}): Promi
     chance: Math.random,
     collection: { bankCode: '004', accountNumber: '100000000001', holder: '스마트이체' },
     requestsPerMinute: 10_000,
+    readVault: () => Promise.resolve(VAULT),
     webhooks: { readKeys: () => Promise.resolve(WEBHOOK_KEYS), reach: 'public' },
     log: { error: (message, detail) => void errors.push(`${message}: ${JSON.stringify(detail)}`) },
     ...overrides,

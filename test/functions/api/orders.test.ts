@@ -101,6 +101,23 @@ describe('orders by the API', () => {
     assert.notEqual(second.body['depositor_name'], first.body['depositor_name']);
   });
 
+  it('are one order, however its id and its names are composed', async () => {
+    await world.addSeller('flowers', '꽃집');
+    const request = { shop_order_id: '주문-각', seller_id: '꽃집', recipient_name: '김민수', amount: 1000 };
+    const decomposed = Object.fromEntries(
+      Object.entries(request).map(([field, value]) => [
+        field,
+        typeof value === 'string' ? value.normalize('NFD') : value,
+      ]),
+    );
+    assert.equal((await world.request(key, 'POST', '/v1/orders', request)).status, 201);
+    const again = await world.request(key, 'POST', '/v1/orders', decomposed);
+    assert.equal(again.status, 200);
+    assert.equal(await count(), 1);
+    const path = `/v1/orders/${encodeURIComponent('주문-각'.normalize('NFD'))}`;
+    assert.deepEqual((await world.request(key, 'GET', path)).body, again.body);
+  });
+
   it('refuse a seller of another shop as one that is not there', async () => {
     await world.addShop('books');
     await world.addSeller('books', 'lee');
@@ -119,6 +136,8 @@ describe('orders by the API', () => {
     ['no amount', { amount: undefined }, 'body.amount'],
     ['a recipient of spaces', { recipient_name: '   ' }, 'body.recipient_name'],
     ['a recipient with a control character', { recipient_name: '김\u0000수' }, 'body.recipient_name'],
+    ['a recipient whom nobody can see', { recipient_name: '\u200b\u200b' }, 'body.recipient_name'],
+    ['a recipient that reads backwards', { recipient_name: '\u202e수민김' }, 'body.recipient_name'],
     ['half a surrogate pair', { recipient_name: '김\ud800' }, 'body.recipient_name'],
     ['a long recipient', { recipient_name: '김'.repeat(41) }, 'body.recipient_name'],
     ['an id that is empty', { shop_order_id: '' }, 'body.shop_order_id'],
@@ -142,6 +161,14 @@ describe('orders by the API', () => {
 
   it('quote the value that does not fit', async () => {
     assert.equal(errorsOf(await place({ amount: 12.5 }))[0]?.value, '12.5');
+  });
+
+  it('refuse a body however deep it is', async () => {
+    const deep = '['.repeat(8000) + ']'.repeat(8000);
+    assert.equal((await world.request(key, 'POST', '/v1/orders', deep)).status, 400);
+    const field = await world.request(key, 'POST', '/v1/orders', `{"amount":${deep.slice(1000, -1000)}}`);
+    assert.equal(field.status, 400);
+    assert.deepEqual(world.errors, []);
   });
 
   it('refuse a body that is no JSON, no object, of another type, or too large', async () => {

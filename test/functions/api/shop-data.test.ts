@@ -180,6 +180,22 @@ describe('what a shop sees of its money', () => {
     assert.equal(theirs?.['name'], '김책방');
   });
 
+  it('knows each seller by one id', async () => {
+    assert.equal((await world.request(key, 'GET', '/v1/sellers/flowers.kim')).status, 404);
+    assert.equal(
+      (await world.request(key, 'PUT', '/v1/sellers/flowers.kim', { name: '다른 꽃집' })).status,
+      201,
+    );
+    const sellers = await list(key, '/v1/sellers', 'sellers');
+    assert.deepEqual(
+      sellers.map((seller) => [seller['seller_id'], seller['name'] === '다른 꽃집']),
+      [
+        ['flowers.kim', true],
+        ['kim', false],
+      ],
+    );
+  });
+
   it("shows nothing of another shop's on any route, whatever is asked for", async () => {
     await payOrder('A-1');
     await reviewFor(['A-1']);

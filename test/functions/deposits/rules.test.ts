@@ -12,6 +12,7 @@ import {
   claimPlanned,
   cycleAt,
   imbalance,
+  leaveInDoubt,
   referenceOf,
   replayedBalances,
   Statement,
@@ -131,6 +132,24 @@ describe('rules for rows that are nobody’s order and nobody’s payout', () =>
     await bookAt('10:05:00');
     assert.equal((await added(add({ kind: '수수료', apply: true }))).applied, 0);
     assert.equal((await replayedBalances(test.db))['suspense'], -500n);
+  });
+
+  it('explain no row that may be a payout in doubt: two people say what it was, since one who errs would have it sent again', async () => {
+    const sellerId = await addSeller(test.db, { feeBp: 0 });
+    await addOrder(test.db, { sellerId, name: '홍길동0420', amount: 10_000n });
+    statement.in(10_000n, '홍길동0420', at('10:00:00'));
+    await bookAt('10:05:00');
+    const [claim] = await claimPlanned(test, at('10:06:00'));
+    await leaveInDoubt(test, claim!);
+    statement.out(10_000n, '이체 ST', at('10:06:01'), '이체');
+    await bookAt('10:10:00');
+    for (const apply of [true, false]) {
+      const refused = await refusalOf(add({ text: '이체 ST', apply }));
+      assert.equal(refused.code, 'may_be_a_payout');
+      assert.match(refused.message, new RegExp(`may be transfer ${claim!.posted.transferId.toString()}`));
+    }
+    await succeed(test, claim!, at('10:11:00'));
+    assert.equal((await added(add({ text: '이체 ST', apply: true }))).applied, 1);
   });
 
   it('are ended once, and fit nothing any more', async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clockFromEnvironment, systemClock } from '../../../functions/shared/clock.ts';
-import { readEnvironment } from '../../../functions/shared/environment.ts';
+import { environments, readEnvironment, variablesFor } from '../../../functions/shared/environment.ts';
 
 const migration = {
   DATABASE_HOST: '127.0.0.1',
@@ -41,6 +41,36 @@ describe("a function's environment", () => {
         error.message.includes('DATABASE_PORT=70000') &&
         !error.message.includes('DATABASE_NAME'),
     );
+  });
+});
+
+describe("a function's variables", () => {
+  const everything = Object.fromEntries(
+    Object.values(environments)
+      .flatMap(({ shape }) => Object.keys(shape))
+      .map((name) => [name, `value of ${name}`]),
+  );
+  const knows = (name: keyof typeof environments) => Object.keys(variablesFor(name, everything));
+
+  it('are those that it reads, with their values', () => {
+    assert.deepEqual(
+      variablesFor('migration', { ...migration, BANK_BASE_URL: 'https://bank.example' }),
+      migration,
+    );
+  });
+
+  it('name no database and no bank where webhooks are posted outside the VPC', () => {
+    assert.deepEqual(
+      knows('webhookDelivery').filter((name) => /^(DATABASE|BANK|DATA_KEYS)_/.test(name)),
+      [],
+    );
+  });
+
+  it("name the pass phrase's secret for the settlement alone, and the owner's login for what owns the schema", () => {
+    const who = (variable: string) =>
+      Object.keys(environments).filter((name) => knows(name as keyof typeof environments).includes(variable));
+    assert.deepEqual(who('BANK_PAYOUT_SECRET_ID'), ['settlement']);
+    assert.deepEqual(who('DATABASE_MASTER_SECRET_ID'), ['migration', 'rotation']);
   });
 });
 

@@ -186,12 +186,12 @@ describe('a success, whenever it is learnt of', () => {
     assert.equal((await evidenceOf(world, transferId)).at(-1), 'statement:succeeded');
   });
 
-  it('is evidence only on a transfer that came back', async () => {
-    const transferId = await queueOne(world, 5000n);
-    await sendAndGet(world, transferId, executes);
-    const rowId = await addStatementRow(world, { amount: 5000n, direction: 'in' });
+  /** The money of a transfer came back. */
+  async function comesBack(transferId: bigint): Promise<void> {
+    const { amount } = await transferOf(world, transferId);
+    const rowId = await addStatementRow(world, { amount, direction: 'in' });
     await world.db.transaction().execute(async (trx) => {
-      const [attempt] = await attemptsOf(world, transferId);
+      const attempt = (await attemptsOf(world, transferId)).find((one) => one.state === 'succeeded');
       const posted = postedOf(await lockAttempt(trx, attempt!.attempt_id));
       await insertPostings(
         trx,
@@ -201,6 +201,12 @@ describe('a success, whenever it is learnt of', () => {
       await trx.updateTable('transfer').set({ state: 'returned' }).execute();
       await trx.updateTable('transfer_item').set({ live: false }).execute();
     });
+  }
+
+  it('is evidence only on a transfer that came back', async () => {
+    const transferId = await queueOne(world, 5000n);
+    await sendAndGet(world, transferId, executes);
+    await comesBack(transferId);
     assert.equal(await statementShows(transferId), 'already_known');
     assert.equal(await stateOf(world, transferId), 'returned');
     assert.equal(await haltReason(), undefined);
@@ -225,6 +231,14 @@ describe('a success, whenever it is learnt of', () => {
         (await attemptsOf(world, transferId)).map((attempt) => attempt.state),
         ['absent', 'succeeded'],
       );
+    });
+
+    it('halts payouts where the second came back: the first has left all the same', async () => {
+      const transferId = await secondOne(executes);
+      await comesBack(transferId);
+      assert.equal(await statementShows(transferId, 1), 'halted');
+      assert.match((await haltReason()) ?? '', /another attempt of it has paid, and came back/);
+      assert.equal(await stateOf(world, transferId), 'returned');
     });
 
     it('halts payouts where the second is still unknown', async () => {

@@ -48,6 +48,7 @@ describe('the address of a webhook', () => {
       '127.1',
       '１２７.0.0.1',
       'localhost',
+      'localhost.',
       'db',
       'a.internal',
     ])
