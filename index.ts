@@ -17,6 +17,7 @@ import { RuntimeSecrets } from './components/runtime-secrets.ts';
 import { ScheduledMatcher } from './components/scheduled-matcher.ts';
 import { bankUrl, PROJECT, readSettings } from './components/settings.ts';
 import { Settlement } from './components/settlement.ts';
+import { SimulatedBank } from './components/simulated-bank.ts';
 import { TransferQueue } from './components/transfer-queue.ts';
 import { Verification } from './components/verification.ts';
 import { Webhooks } from './components/webhooks.ts';
@@ -78,8 +79,9 @@ const onPlatform = { platform, after: [migration.invocation] };
 
 const rotation = new Rotation('rotation', onPlatform);
 
-const bankBaseUrl =
-  settings.bank.kind === 'simulator' ? 'https://simulator.invalid' : bankUrl(settings.bank.kind);
+const simulatedBank = settings.bank.kind === 'simulator' ? new SimulatedBank('bank', onPlatform) : undefined;
+
+const bankBaseUrl = simulatedBank?.url ?? bankUrl(settings.bank.kind);
 
 const transfers = new TransferQueue('transfers', {
   namePrefix,
@@ -126,6 +128,9 @@ const observability = new Observability('alarms', {
     settlement: { functionName: settlement.function.name, errors: 'repeated' },
     api: { functionName: api.shops.name, errors: 'repeated' },
     operators: { functionName: api.operators.name, errors: 'repeated' },
+    ...(simulatedBank === undefined
+      ? {}
+      : { bank: { functionName: simulatedBank.function.name, errors: 'repeated' } }),
     'webhook-fan-out': { functionName: webhooks.fanOut.name, errors: 'repeated' },
     'webhook-delivery-fast': { functionName: webhooks.deliverFast.name, errors: 'repeated' },
     'webhook-delivery-slow': { functionName: webhooks.deliverSlow.name, errors: 'repeated' },
@@ -167,6 +172,9 @@ export const operatorsUrl = api.gateway.url;
 
 /** What a name of your own must lead to, where `api.domain` gives one. */
 export const domainTarget = api.gateway.domainTarget;
+
+/** The function that plays the bank, where there is no other: invoke it to pay as a buyer does (docs/deploying.md). */
+export const simulatedBankFunction = simulatedBank?.function.name;
 
 /** What `npx smart-transfer probe` sends along. */
 export const probe = {

@@ -355,6 +355,12 @@ export const settingsShape = z
     bank,
   })
   .superRefine((all, context) => {
+    if (all.bank.kind === 'simulator' && all.bank.payoutAccount !== all.bank.collection.account)
+      context.addIssue({
+        code: 'custom',
+        path: ['bank', 'payoutAccount'],
+        message: 'is not the collection account, and the simulated bank has that one account',
+      });
     if (all.network.egress === 'none' && all.bank.kind !== 'simulator')
       context.addIssue({
         code: 'custom',
@@ -368,14 +374,18 @@ export type NetworkSettings = Settings['network'];
 export type DatabaseSettings = Settings['database'];
 export type BankSettings = Settings['bank'];
 
-const BANK_URLS = {
-  kftc_test: 'https://testapi.openbanking.or.kr',
-  kftc: 'https://openapi.openbanking.or.kr',
-} as const;
-
 /** Where a bank answers that is not ours to run. */
-export function bankUrl(kind: keyof typeof BANK_URLS): string {
-  return BANK_URLS[kind];
+export function bankUrl(kind: BankSettings['kind']): string {
+  switch (kind) {
+    case 'kftc':
+      return 'https://openapi.openbanking.or.kr';
+    case 'kftc_test':
+      return 'https://testapi.openbanking.or.kr';
+    case 'simulator':
+      throw new Error('the simulated bank is a function of the stack, which has the address');
+    default:
+      return kind satisfies never;
+  }
 }
 
 /**

@@ -163,6 +163,19 @@ const webhookDelivery = z.object({
   SECRET_TTL_S: seconds(300),
 });
 
+/** A simulated bank in the cloud, for a stack that has no real one. */
+const simulatedBank = z.object({
+  /** As `bank`: the client that it knows. */
+  BANK_CREDENTIALS_SECRET_ID: z.string().min(1),
+  SECRET_TTL_S: seconds(300),
+  /** The bucket that its journal is kept in. */
+  JOURNAL_BUCKET: z.string().min(1),
+  COLLECTION_ACCOUNT: z.string().min(1),
+  COLLECTION_BANK_CODE: z.string().regex(/^\d{3}$/),
+  COLLECTION_ACCOUNT_NUMBER: z.string().regex(/^\d{6,16}$/),
+  COLLECTION_ACCOUNT_HOLDER: z.string().min(1),
+});
+
 export const environments = {
   matcher,
   settlement,
@@ -171,6 +184,7 @@ export const environments = {
   operators,
   webhookQueueing,
   webhookDelivery,
+  simulatedBank,
   migration: owner,
   rotation: owner,
 } as const;
@@ -185,16 +199,23 @@ export type Variables<Kind extends FunctionKind, Value = string> = {
   readonly [Name in keyof (typeof environments)[Kind]['shape']]: Value | undefined;
 };
 
+/** Every variable of every kind of function: what one system sets, or leaves out on purpose. */
+export type AllVariables<Value = string> = {
+  readonly [Name in { [Kind in FunctionKind]: keyof (typeof environments)[Kind]['shape'] }[FunctionKind]]:
+    Value | undefined;
+};
+
 /**
  * Of all values that a system has, those that this function reads, and no others: what a function does not need it does not know, such as the
  * database's address where a function works outside the VPC.
  */
-export function variablesFor(
-  name: FunctionKind,
-  values: Readonly<Record<string, string>>,
-): Record<string, string> {
+export function variablesFor(name: FunctionKind, values: AllVariables): Record<string, string> {
   const { shape } = environments[name];
-  return Object.fromEntries(Object.entries(values).filter(([variable]) => variable in shape));
+  return Object.fromEntries(
+    Object.entries(values).filter(
+      (entry): entry is [string, string] => entry[0] in shape && entry[1] !== undefined,
+    ),
+  );
 }
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
