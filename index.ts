@@ -176,6 +176,20 @@ export const domainTarget = api.gateway.domainTarget;
 /** The function that plays the bank, where there is no other: invoke it to pay as a buyer does (docs/deploying.md). */
 export const simulatedBankFunction = simulatedBank?.function.name;
 
+/** What `npx smart-transfer rollout` shows, stops and lets go on. */
+export const rollouts = {
+  matcher: matcher.function.rolloutSummary,
+  settlement: settlement.function.rolloutSummary,
+  verification: verification.function.rolloutSummary,
+  rotation: rotation.function.rolloutSummary,
+  api: api.shops.rolloutSummary,
+  operators: api.operators.rolloutSummary,
+  'webhooks-fan-out': webhooks.fanOut.rolloutSummary,
+  'webhooks-delivery-fast': webhooks.deliverFast.rolloutSummary,
+  'webhooks-delivery-slow': webhooks.deliverSlow.rolloutSummary,
+  'webhooks-record': webhooks.record.rolloutSummary,
+};
+
 /** What `npx smart-transfer probe` sends along. */
 export const probe = {
   region,

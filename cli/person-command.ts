@@ -61,12 +61,15 @@ export function reads(command: Command): Command {
 export function acts(command: Command): Command {
   return reads(command)
     .option('--as <name>', 'on the local system: who you are, your id in the audit trail', personId)
-    .requiredOption('--reason <text>', 'why, for whoever reads the audit trail', reason)
+    .option('--reason <text>', 'why, for whoever reads the audit trail', reason)
     .option('--key <key>', 'the key of a command whose answer was lost: it is done at most once', key)
     .hook('preAction', (command) => {
-      const { as, stack } = command.opts<Partial<ActOptions>>();
-      if (stack === undefined && as === undefined)
-        command.error('error: the local system is told who acts: --as <name>');
+      const { as, stack, reason } = command.opts<Partial<ActOptions>>();
+      const missing = [
+        ...(stack === undefined && as === undefined ? ['who you are: --as <name>'] : []),
+        ...(reason === undefined ? ['why: --reason <text>'] : []),
+      ];
+      if (missing.length > 0) command.error(`error: say ${missing.join(', and ')}`);
       if (stack !== undefined && as !== undefined)
         command.error('error: on a stack whoever signs acts, and nobody else: leave --as out');
     });

@@ -5,6 +5,7 @@ import * as pulumi from '@pulumi/pulumi';
 import type { FunctionKind, Variables } from '../functions/shared/environment.ts';
 import type { InvokedFunction } from './event-bus.ts';
 import { bundleFunction, type FunctionBundle } from './function-bundle.ts';
+import { GradualRollout, type GradualRolloutArgs, type RolloutSummary } from './gradual-rollout.ts';
 
 /** Where a function runs that reaches the database. */
 export interface FunctionNetwork {
@@ -26,12 +27,24 @@ export interface FailureDestination {
 }
 
 /** How a new version takes over. */
-export interface FunctionRollout {
-  /** A type of SAM's, such as `AllAtOnce` or `Linear10PercentEvery1Minute`. */
-  readonly strategy: string;
+export interface FunctionRollout extends Pick<
+  GradualRolloutArgs,
+  'strategy' | 'bakeMinutes' | 'ignoreAlarms' | 'minimumInvocations' | 'protect'
+> {
   /** What must be done before the alias names a new version, its first one included: the migration. */
   readonly after: readonly pulumi.Resource[];
+  /** Whether the new version is asked for a dry run, and its errors watched. Not before the secrets are filled: it could not answer. */
+  readonly checked: boolean;
 }
+
+/** Asks a function whether it could work, and changes nothing. */
+const DRY_RUN = { dry_run: true };
+
+/** So many errors of a new version in a minute send traffic back. */
+const ERRORS_MAX = 1;
+
+/** So many published versions are kept, to go back to. */
+const VERSIONS_KEPT = 10;
 
 export interface LambdaFunctionArgs<Kind extends FunctionKind> {
   /** The file that exports `handler`, below the project's folder. */
@@ -90,7 +103,7 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
   /** The published version of this deployment. */
   readonly version: pulumi.Output<string>;
   /** Absent with `rollout: 'none'`. */
-  readonly alias: aws.lambda.Alias | undefined;
+  readonly rollout: GradualRollout | undefined;
   readonly role: aws.iam.Role;
   readonly logGroup: aws.cloudwatch.LogGroup;
   readonly #name: string;
@@ -104,7 +117,7 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
     const policy = this.#createPolicy(name, args);
     this.function = this.#createFunction(name, args, policy);
     this.version = this.function.version;
-    this.alias = args.rollout === 'none' ? undefined : this.#createAlias(name, args.rollout);
+    this.rollout = this.#createRollout(name, args);
     if (args.onFailure !== 'caller') this.#createEventInvokeConfig(name, args.onFailure);
     this.registerOutputs({ functionName: this.function.name, version: this.version });
   }
@@ -116,9 +129,18 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
 
   /** The alias's ARN, which is what schedules, mappings and rules name. */
   get liveArn(): pulumi.Output<string> {
-    if (this.alias === undefined)
+    return this.#live.alias.arn;
+  }
+
+  /** What a person on call asks about the rollout. */
+  get rolloutSummary(): pulumi.Output<RolloutSummary> {
+    return this.#live.summary;
+  }
+
+  get #live(): GradualRollout {
+    if (this.rollout === undefined)
       throw new Error(`the function ${this.#name} has no alias: call its version`);
-    return this.alias.arn;
+    return this.rollout;
   }
 
   /** The function as whoever calls it names it: by its alias. */
@@ -192,16 +214,23 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
     );
   }
 
-  #createAlias(name: string, rollout: FunctionRollout): aws.lambda.Alias {
-    return new aws.lambda.Alias(
+  /** The one place where traffic is moved. */
+  #createRollout(name: string, args: LambdaFunctionArgs<Kind>): GradualRollout | undefined {
+    if (args.rollout === 'none') return undefined;
+    const { checked, ...rollout } = args.rollout;
+    return new GradualRollout(
       name,
       {
-        name: LIVE,
-        description: 'What everything calls.',
+        ...rollout,
         functionName: this.function.name,
         functionVersion: this.version,
+        aliasName: LIVE,
+        keepVersions: VERSIONS_KEPT,
+        ...(checked
+          ? { check: { event: DRY_RUN, timeoutSeconds: args.timeoutSeconds }, gates: { errors: ERRORS_MAX } }
+          : {}),
       },
-      { parent: this, dependsOn: [...rollout.after] },
+      { parent: this },
     );
   }
 
@@ -210,7 +239,7 @@ export class LambdaFunction<Kind extends FunctionKind = FunctionKind> extends pu
       name,
       {
         functionName: this.function.name,
-        qualifier: this.alias?.name ?? this.version,
+        qualifier: this.rollout?.alias.name ?? this.version,
         maximumRetryAttempts: destination.retries,
         maximumEventAgeInSeconds: destination.eventAgeSecondsMax,
         destinationConfig: { onFailure: { destination: destination.queueArn } },

@@ -49,8 +49,17 @@ export function functionDefaults({ settings, namePrefix, keys }: Platform) {
   } satisfies Partial<LambdaFunctionArgs<FunctionKind>>;
 }
 
+/** How a function's new versions take over, as the stack's settings have it. */
 export function rolloutOf({ platform, after }: OnPlatform, name: RolledOut): FunctionRollout {
-  return { strategy: platform.settings.rollout[name], after };
+  const { started, protection, rollout } = platform.settings;
+  return {
+    strategy: rollout[name],
+    bakeMinutes: started ? rollout.bakeMinutes : 0,
+    ignoreAlarms: rollout.ignoreAlarms,
+    protect: protection,
+    checked: started,
+    after,
+  };
 }
 
 /** The concurrency that the stack keeps for a function, if any. */

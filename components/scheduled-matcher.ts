@@ -66,10 +66,24 @@ export class ScheduledMatcher extends pulumi.ComponentResource {
           publishStatement(platform),
         ],
         onFailure: notTriedAgain(platform),
-        rollout: rolloutOf(args, 'matcher'),
+        rollout: { ...rolloutOf(args, 'matcher'), ...this.#oneRealCycle(args) },
       },
       { parent: this },
     );
+  }
+
+  /** One call in five minutes is too few to shift: by config, the new version is let go on once a cycle of it has run. */
+  #oneRealCycle({ platform }: ScheduledMatcherArgs) {
+    const { started, rollout, schedule } = platform.settings;
+    if (!started || !rollout.watchOneCycle) return {};
+    return {
+      bakeMinutes: 0,
+      minimumInvocations: {
+        atFull: 1,
+        waitMinutesMax: 2 * schedule.cycleMinutes + 2,
+        otherwise: 'send_back' as const,
+      },
+    };
   }
 
   #createSchedule(name: string, { platform }: ScheduledMatcherArgs): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseStrategy, type RolloutStrategy } from './rollout/strategy.ts';
 
 /** The namespace of the stack's own keys: the project's name in `Pulumi.yaml`. */
 export const PROJECT = 'smart-transfer';
@@ -163,12 +164,14 @@ const concurrency = z
       });
   });
 
-const strategy = z
-  .string()
-  .regex(
-    /^(AllAtOnce|Canary\d+Percent\d+Minutes|Linear\d+PercentEvery\d+Minutes?)$/,
-    'write AllAtOnce, Canary10Percent5Minutes, Linear10PercentEvery1Minute or another of these shapes',
+const strategy = z.unknown().transform((value, context): RolloutStrategy => {
+  const parsed = parseStrategy(value);
+  if (parsed.outcome === 'parsed') return value as RolloutStrategy;
+  context.addIssue(
+    value === undefined ? { code: 'invalid_type', expected: 'string', input: value } : parsed.message,
   );
+  return z.NEVER;
+});
 
 /** The functions whose traffic is moved by an alias. */
 export const ROLLED_OUT = [
@@ -196,6 +199,11 @@ const rollout = z.strictObject({
     wholeNumber(0, 60),
     3,
     'How long alarms are watched once all traffic is at the new version.',
+  ),
+  watchOneCycle: key(
+    z.boolean(),
+    true,
+    'Whether a new version of the matcher must run one real cycle before it stays. Not where the schedule has hours off.',
   ),
   ignoreAlarms: key(
     z.boolean().default(false),
@@ -402,7 +410,7 @@ export function readSettings(config: Readonly<Record<string, string>>): Settings
   }
   const result = settingsShape.safeParse(own);
   if (result.success) return result.data;
-  const problems = result.error.issues.flatMap(told);
+  const problems = result.error.issues.flatMap((issue) => told(issue, own));
   throw new Error(
     `the stack's configuration cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}\n(components/settings.ts tells what each key is for)`,
   );
@@ -423,7 +431,7 @@ function parsed(text: string): unknown {
 }
 
 /** A problem as a person reads it. */
-function told(issue: z.core.$ZodIssue): string[] {
+function told(issue: z.core.$ZodIssue, own: unknown): string[] {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map(
       (unknown) =>
@@ -431,8 +439,7 @@ function told(issue: z.core.$ZodIssue): string[] {
     );
   const name = nameOf(issue.path);
   const schema = schemaAt(settingsShape, issue.path);
-  if (issue.code === 'invalid_type' && issue.message.includes('received undefined'))
-    return missing(name, schema);
+  if (issue.code !== 'custom' && valueAt(own, issue.path) === undefined) return missing(name, schema);
   return [`${name}: ${issue.message}; ${exampleOf(name, schema)}`];
 }
 
@@ -443,6 +450,14 @@ function missing(name: string, schema: z.ZodType | undefined): string[] {
   return Object.entries(inner)
     .filter(([, child]) => !child.safeParse(undefined).success)
     .flatMap(([child, of]) => missing(`${name}.${child}`, of));
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (at, step) =>
+      typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[step] : undefined,
+    value,
+  );
 }
 
 function nameOf(path: readonly PropertyKey[]): string {

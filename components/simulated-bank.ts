@@ -93,7 +93,7 @@ export class SimulatedBank extends pulumi.ComponentResource {
           { Sid: 'SeeJournal', Effect: 'Allow', Action: ['s3:ListBucket'], Resource: [bucket.arn] },
         ],
         onFailure: 'caller',
-        rollout: { strategy: 'AllAtOnce', after },
+        rollout: { strategy: 'AllAtOnce', checked: false, protect: false, after },
       },
       { parent: this },
     );

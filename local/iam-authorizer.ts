@@ -28,6 +28,8 @@ const CREDENTIAL =
 /** A signature is older or younger than this no more, ms. */
 const SKEW_MS_MAX = 5 * 60_000;
 
+const BODY_HASH = 'x-amz-content-sha256';
+
 /** Headers without which a signature would not bind its request. */
 const MUST_BE_SIGNED = ['host', 'x-amz-date'];
 
@@ -59,6 +61,7 @@ export async function authorizeByIam(
     region,
     credentials: signer,
     sha256: Sha256,
+    applyChecksum: names.includes(BODY_HASH),
   }).sign(
     {
       method: request.method,
@@ -68,7 +71,10 @@ export async function authorizeByIam(
       query: Object.fromEntries(
         [...new Set(request.query.keys())].map((name) => [name, request.query.getAll(name)]),
       ),
-      headers: Object.fromEntries(names.map((name) => [name, request.headers[name] ?? ''])),
+      // The body's hash is computed of the body, not believed.
+      headers: Object.fromEntries(
+        names.filter((name) => name !== BODY_HASH).map((name) => [name, request.headers[name] ?? '']),
+      ),
       body: request.body,
     },
     { signingDate: at, signableHeaders: new Set(names) },
@@ -88,8 +94,8 @@ function dateOf(text: string): Date | undefined {
 }
 
 function iamOf({ accessKeyId, userArn }: LocalSigner): APIGatewayEventRequestContextIAMAuthorizer['iam'] {
-  const [, , , accountId = '', principal = ''] = userArn.split(':').map((part) => part);
-  const userId = `AROALOCAL:${userArn.split('/').at(-1) ?? principal}`;
+  const [, , , , accountId = '', principal = ''] = userArn.split(':');
+  const userId = `AROALOCAL:${principal.split('/').at(-1) ?? ''}`;
   return {
     accessKey: accessKeyId,
     accountId,

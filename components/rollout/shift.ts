@@ -326,7 +326,7 @@ class Shift {
     const against = (await this.#poll()) ?? (await this.#check('after')) ?? (await this.#rest());
     if (against !== undefined) return against;
     this.#say(
-      `${STAGES.after} · ${this.#name}: done, version ${to} serves everything after ${duration(this.#now() - this.#begunAt.getTime())} (looked at every ${duration(pollMs)})`,
+      `${STAGES.after} · ${this.#name}: done, version ${to} serves everything after ${duration(this.#now() - this.#begunAt.getTime())}`,
     );
     await this.#deleteOldVersions();
     return undefined;

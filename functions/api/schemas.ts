@@ -19,7 +19,7 @@ export const amountSchema = z
 
 /** Any amount that we answer; negative where it is a balance that is owed to us. */
 export const wonSchema = z
-  .union([z.int(), z.string().regex(/^-?\d{17,}$/)])
+  .union([z.int(), z.string().regex(/^-?\d{16,}$/)])
   .openapi({ description: 'Whole won; as text beyond 2^53.', example: 32000 });
 
 export const instantSchema = z.iso
@@ -29,11 +29,19 @@ export const instantSchema = z.iso
 const ID = /^[\p{L}\p{N}][\p{L}\p{N}._:@-]{0,63}$/u;
 const ID_REMEDY = 'write 1 to 64 letters, digits and . _ : @ -, beginning with a letter or digit';
 
+// A document's patterns have no flags: where a rule has one, its source is written by hand. JSON Schema reads every pattern as Unicode.
+
 /**
  * An id that the shop chose: of an order or a seller. Composed, since the same Hangul can be written in two ways, and a request that comes again the other way
  * would place a second order.
  */
-export const ownIdSchema = z.string(ID_REMEDY).normalize('NFC').regex(ID, ID_REMEDY);
+export const ownIdSchema = z
+  .string(ID_REMEDY)
+  .normalize('NFC')
+  .regex(ID, ID_REMEDY)
+  .openapi({ pattern: ID.source });
+
+const TEXT = /^(?=.*\S)[^\p{Cc}\p{Cf}\p{Cs}]+$/u;
 
 /** Text for people, composed: no control characters, none that are invisible or turn the direction, not empty, bounded. */
 export function textSchema(charactersMax: number) {
@@ -42,7 +50,8 @@ export function textSchema(charactersMax: number) {
     .string(remedy)
     .normalize('NFC')
     .max(charactersMax, remedy)
-    .regex(/^(?=.*\S)[^\p{Cc}\p{Cf}\p{Cs}]+$/u, remedy);
+    .regex(TEXT, remedy)
+    .openapi({ pattern: TEXT.source });
 }
 
 /** The query of every list. */
@@ -67,6 +76,8 @@ export const pageQuery = {
     .openapi({
       description: `Items a page; ${PAGE_DEFAULT} unless given, ${PAGE_MAX} at the most.`,
       type: 'integer',
+      minimum: 1,
+      maximum: PAGE_MAX,
       example: PAGE_DEFAULT,
     }),
 };

@@ -10,14 +10,14 @@ export const idSchema = z
   .string(ID_REMEDY)
   .regex(/^\d{1,18}$/, ID_REMEDY)
   .transform(BigInt)
-  .openapi({ type: 'string', example: '17' });
+  .openapi({ type: 'string', pattern: '^\\d{1,18}$', example: '17' });
 
 /** Any whole number of won, or another number of PostgreSQL's `bigint`. */
 export const wholeSchema = z
   .string()
   .regex(/^-?\d{1,19}$/)
   .transform(BigInt)
-  .openapi({ type: 'string', example: '32000' });
+  .openapi({ type: 'string', pattern: '^-?\\d{1,19}$', example: '32000' });
 
 const AMOUNT_REMEDY = 'write whole won above 0 as text, such as "12000"';
 

@@ -209,7 +209,7 @@ export type AllVariables<Value = string> = {
  * Of all values that a system has, those that this function reads, and no others: what a function does not need it does not know, such as the
  * database's address where a function works outside the VPC.
  */
-export function variablesFor(name: FunctionKind, values: AllVariables): Record<string, string> {
+export function variablesFor(name: FunctionKind, values: Partial<AllVariables>): Record<string, string> {
   const { shape } = environments[name];
   return Object.fromEntries(
     Object.entries(values).filter(

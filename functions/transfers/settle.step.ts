@@ -19,7 +19,7 @@ import type { StopName, TransferState } from './transfer.table.ts';
 /** No byte is written to the bank later than this after the claim, ms: the call's 20 s then still end long before the lease's 90 s. */
 const WRITE_WITHIN_MS = 20_000;
 
-/** An outcome whose record was lost with its connection is recorded again while the claim is younger than this, ms: the function ends at 45 s. */
+/** An outcome whose record was lost with its connection, or to another transaction, is recorded again while the claim is younger than this, ms: the function ends at 45 s. */
 const RECORD_AGAIN_WITHIN_MS = 30_000;
 
 /** How long a pause lasts at least before it is looked at again, ms. */
@@ -67,17 +67,19 @@ export async function settle(context: SettleContext, transferId: bigint): Promis
   try {
     return await record(context, own, sent);
   } catch (error) {
-    if (!isConnectionLost(error) || context.clock.monotonicMs() - began >= RECORD_AGAIN_WITHIN_MS)
-      throw error;
+    if (!mayWorkAgain(error) || context.clock.monotonicMs() - began >= RECORD_AGAIN_WITHIN_MS) throw error;
     // Harmless if the first has committed all the same: it is fenced by the claim's token, and a success is known once.
     return await record(context, own, sent);
   }
 }
 
-/** SQLSTATE classes 08 (connection) and 57P (the server ends us), Node's own codes, and the driver's words. */
-function isConnectionLost(error: unknown): boolean {
+/**
+ * The connection is lost (SQLSTATE class 08, 57P: the server ends us, Node's own codes, the driver's words), or this transaction was made to give way to another
+ * (class 40, 55P03: a lock was waited for too long).
+ */
+function mayWorkAgain(error: unknown): boolean {
   const { code } = error as { code?: unknown };
-  if (typeof code === 'string') return /^(08|57P|E)/.test(code);
+  if (typeof code === 'string') return /^(08|40|55P03|57P|E)/.test(code);
   return error instanceof Error && /connection/i.test(error.message);
 }
 

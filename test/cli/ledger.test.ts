@@ -55,6 +55,7 @@ describe('smart-transfer ledger', function () {
       first_broken: null,
       accounts: {},
       unsealed: 0,
+      whole: true,
       sealed_through: '0',
     });
 

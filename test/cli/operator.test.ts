@@ -4,20 +4,9 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { withLocalDatabase } from '../../cli/local-database.ts';
+import { CLI, runCommand, type Said } from '../support/command-line.ts';
 import { until } from '../support/until.ts';
-
-const CLI = fileURLToPath(new URL('../../cli/smart-transfer.ts', import.meta.url));
-
-interface Said {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-  /** The last line of standard output, when it is JSON. */
-  readonly json: Record<string, unknown>;
-}
 
 describe("the operator's commands", function () {
   this.timeout(300_000);
@@ -47,18 +36,8 @@ describe("the operator's commands", function () {
     await closed;
   }
 
-  async function say(args: readonly string[], input = ''): Promise<Said> {
-    const child = spawn(process.execPath, [CLI, ...args, '--folder', folder], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    child.stdin.end(input);
-    const closed = once(child, 'close') as Promise<[number]>;
-    const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    const [status] = await closed;
-    const last = out.trimEnd().split('\n').at(-1) ?? '';
-    const json = last.startsWith('{') ? (JSON.parse(last) as Record<string, unknown>) : {};
-    return { status, out, err, json };
-  }
+  const say = async (args: readonly string[], input = ''): Promise<Said> =>
+    await runCommand([...args, '--folder', folder], { input });
   const by = (name: string) => ['--as', name, '--reason', 'a test', '--json'];
   const saidDone = async (args: readonly string[], input?: string): Promise<Record<string, unknown>> => {
     const said = await say(args, input);

@@ -65,7 +65,11 @@ describe("a stack's settings", () => {
     ['network.natStrategy', undefined, /network\.natStrategy: is missing, and egress is `nat`/],
     ['network.interfaceEndpoints', ['sqs'], /network\.interfaceEndpoints/],
     ['schedule.cycle', '5 minutes', /schedule\.cycle: write rate\(…\) or cron/],
-    ['rollout.settlement', 'Linear', /rollout\.settlement: write AllAtOnce, Canary10Percent5Minutes/],
+    [
+      'rollout.settlement',
+      'Linear',
+      /rollout\.settlement: .*write one of AllAtOnce, Canary10Percent5Minutes/,
+    ],
     ['rollout.matcher', undefined, /rollout\.matcher is missing/],
     [
       'concurrency.reserved.settlement',

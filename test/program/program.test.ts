@@ -25,6 +25,11 @@ const FUNCTIONS: Readonly<Record<string, FunctionKind>> = {
   'webhooks-record': 'webhookQueueing',
 };
 
+/** Dev has a function that plays the bank, too. */
+function functionsOf(stack: 'dev' | 'prod'): Readonly<Record<string, FunctionKind>> {
+  return stack === 'dev' ? { ...FUNCTIONS, bank: 'simulatedBank' } : FUNCTIONS;
+}
+
 /** Read by the runtime, the SDK and the libraries, of every function. */
 const RUNTIME_VARIABLES = ['NODE_OPTIONS', 'POWERTOOLS_LOG_LEVEL', 'POWERTOOLS_METRICS_NAMESPACE'];
 const DUAL_STACK_VARIABLES = ['AWS_ENDPOINT_URL_EVENTBRIDGE', 'AWS_USE_DUALSTACK_ENDPOINT'];
@@ -77,7 +82,7 @@ const KEY_USERS: Readonly<Record<KeyPurpose, readonly string[]>> = {
     'webhooks-sweep-schedule',
   ],
   logs: [],
-  functions: Object.keys(FUNCTIONS).sort(),
+  functions: Object.keys(FUNCTIONS),
 };
 
 /** Services that use a key in their own name, with what for. */
@@ -124,6 +129,8 @@ for (const stack of ['dev', 'prod'] as const) {
   describe(`the program, as ${stack}`, function () {
     this.timeout(300_000);
     let deployed: DeployedStack;
+    const functions = functionsOf(stack);
+    const bank = stack === 'dev' ? ['bank'] : [];
 
     before(async () => {
       deployed = await deployStack(stack, stackConfig(stack));
@@ -208,7 +215,7 @@ for (const stack of ['dev', 'prod'] as const) {
       for (const { role, statement } of statementsOfRoles())
         if (statement.actions.includes('secretsmanager:GetSecretValue'))
           read[role] = statement.resources.map((arn) => /secret:([A-Za-z!]+)/.exec(arn)?.[1] ?? arn).sort();
-      assert.deepEqual(read, READERS);
+      assert.deepEqual(read, stack === 'dev' ? { ...READERS, bank: ['bankCredentials'] } : READERS);
       const [statement] = statementsOf(
         deployed.resource('aws:secretsmanager/secretPolicy:SecretPolicy', 'bankPayout').inputs['policy'],
       );
@@ -236,7 +243,11 @@ for (const stack of ['dev', 'prod'] as const) {
         const roles = statementsOfRoles()
           .filter(({ statement }) => statement.resources.includes(keyArn))
           .map(({ role }) => role);
-        assert.deepEqual([...new Set(roles)].sort(), KEY_USERS[purpose]);
+        const users = [
+          ...KEY_USERS[purpose],
+          ...(purpose === 'secrets' || purpose === 'functions' ? bank : []),
+        ];
+        assert.deepEqual([...new Set(roles)].sort(), users.sort());
         const policy = statementsOf(key.inputs['policy']);
         const services = policy.flatMap(
           ({ principal }) => (principal as { Service?: string[] }).Service ?? [],
@@ -283,7 +294,7 @@ for (const stack of ['dev', 'prod'] as const) {
         all(FUNCTION)
           .map(({ name }) => name)
           .sort(),
-        Object.keys(FUNCTIONS).sort(),
+        Object.keys(functions).sort(),
       );
       for (const { name, inputs } of all(FUNCTION)) {
         const { runtime, architectures, tracingConfig, publish, handler, kmsKeyArn, loggingConfig } = inputs;
@@ -305,14 +316,17 @@ for (const stack of ['dev', 'prod'] as const) {
 
     it('gives each function the variables that it reads, and no other', () => {
       for (const one of all(FUNCTION)) {
-        const kind = FUNCTIONS[one.name]!;
+        const kind = functions[one.name]!;
         const variables = variablesOf(one);
         const parsed = environments[kind].safeParse(variables);
         assert.deepEqual(parsed.error?.issues ?? [], [], one.name);
         const known = [
           ...Object.keys(environments[kind].shape),
           ...RUNTIME_VARIABLES,
-          ...(settings()['smart-transfer:network']?.['egress'] === 'none' ? DUAL_STACK_VARIABLES : []),
+          ...(one.inputs['vpcConfig'] !== undefined &&
+          settings()['smart-transfer:network']?.['egress'] === 'none'
+            ? DUAL_STACK_VARIABLES
+            : []),
         ];
         assert.deepEqual(
           Object.keys(variables).filter((name) => !known.includes(name)),
@@ -354,7 +368,7 @@ for (const stack of ['dev', 'prod'] as const) {
     it('migrates before any alias names a version, and after the database and the network are there', () => {
       const { urn: invocation, dependsOn } = deployed.resource('aws:lambda/invocation:Invocation');
       const aliases = all('aws:lambda/alias:Alias');
-      assert.equal(aliases.length, Object.keys(FUNCTIONS).length - 1, 'all but the migration have one');
+      assert.equal(aliases.length, Object.keys(functions).length - 1, 'all but the migration have one');
       for (const alias of aliases) assert.ok(alias.dependsOn.includes(invocation), alias.name);
       const writer = deployed.resource('aws:rds/clusterInstance:ClusterInstance', 'database-writer');
       assert.ok(dependsOn.includes(writer.urn));
@@ -524,3 +538,31 @@ for (const stack of ['dev', 'prod'] as const) {
     });
   });
 }
+
+describe('the program, once prod is started', function () {
+  this.timeout(300_000);
+  let deployed: DeployedStack;
+
+  before(async () => {
+    deployed = await deployStack('prod', { ...stackConfig('prod'), 'smart-transfer:started': true });
+  });
+
+  it('lets schedules and mappings run', () => {
+    for (const { type, name, inputs } of deployed.resources) {
+      if (type === 'aws:scheduler/schedule:Schedule') assert.equal(inputs['state'], 'ENABLED', name);
+      if (type === 'aws:lambda/eventSourceMapping:EventSourceMapping')
+        assert.equal(inputs['enabled'], true, name);
+    }
+  });
+
+  it('moves each alias by a hook, watched by an alarm of its own version that calls nobody', () => {
+    const aliases = deployed.resources.filter(({ type }) => type === 'aws:lambda/alias:Alias');
+    for (const { name, hooks, protect, dependsOn } of aliases) {
+      assert.deepEqual(hooks.beforeUpdate, [`rollout-${name}`]);
+      assert.equal(protect, true);
+      const gate = deployed.resource('aws:cloudwatch/metricAlarm:MetricAlarm', `${name}-rollout-errors`);
+      assert.ok(dependsOn.includes(gate.urn));
+      assert.equal(gate.inputs['alarmActions'], undefined);
+    }
+  });
+});

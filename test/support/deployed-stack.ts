@@ -85,6 +85,9 @@ const OUTPUTS: NonNullable<PulumiMocks['outputs']> = {
   'aws:lambda/alias:Alias': ({ inputs }) => ({
     arn: arn('lambda', `function:${String(inputs['functionName'])}:${String(inputs['name'])}`),
   }),
+  'aws:lambda/functionUrl:FunctionUrl': () => ({
+    functionUrl: `https://abc.lambda-url.${REGION}.on.aws/`,
+  }),
   'aws:iam/role:Role': ({ name }) => ({ arn: `arn:aws:iam::${ACCOUNT}:role/${name}-1a2b3c4`, name }),
   'aws:kms/key:Key': ({ name }) => ({ arn: arn('kms', `key/${name}`), keyId: `key-${name}` }),
   'aws:sqs/queue:Queue': ({ inputs }) => ({

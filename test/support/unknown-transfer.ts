@@ -80,10 +80,15 @@ export async function failedOne(
 ): Promise<bigint> {
   const transferId = await unknownOne(world, amount, () => ({ outcome: 'failed', cause, code: 'refused' }));
   await endStops(world);
+  await proveFailure(world);
+  return transferId;
+}
+
+/** What the bank has refused is proven by a read that shows nothing of it. */
+export async function proveFailure(world: PayoutWorld): Promise<void> {
   world.clock.advance(RIPE_MS + 1000);
   await addRead(world);
   await resolveUnknown(cycleContext(world));
-  return transferId;
 }
 
 /** Sends a planned transfer again. */

@@ -8,7 +8,12 @@ import {
   type ShopId,
 } from '../../../functions/shops/api-key.ts';
 import { addShop, insertApiKey } from '../../../functions/shops/shop.repository.ts';
+import { insertTransfers, readSellers } from '../../../functions/transfers/plan.repository.ts';
+import { planTransfers } from '../../../functions/transfers/plan.ts';
+import { insertPostings } from '../../../functions/ledger/ledger.repository.ts';
+import { allocationPostings, depositPosting } from '../../../functions/ledger/postings.ts';
 import { createVault } from '../../../functions/shared/encryption.ts';
+import { won, type BasisPoints } from '../../../functions/shared/money.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { createSetClock, type SetClock } from '../../support/set-clock.ts';
 
@@ -132,4 +137,76 @@ export function orderBody(overrides: Record<string, unknown> = {}): Record<strin
     amount: 32_000,
     ...overrides,
   };
+}
+
+let rows = 1000n;
+
+/** An order of the shop that is paid by a deposit, booked and planned, as a cycle does it. */
+export async function payOrderOf(
+  world: ApiWorld,
+  key: string,
+  paid: {
+    readonly shopId: string;
+    readonly sellerId: string;
+    readonly shopOrderId: string;
+    readonly amount: number;
+  },
+): Promise<void> {
+  const { shopOrderId, amount } = paid;
+  const body = orderBody({ shop_order_id: shopOrderId, seller_id: paid.sellerId, amount });
+  await world.request(key, 'POST', '/v1/orders', body);
+  const { test, clock } = world;
+  const now = clock.now();
+  rows += 1n;
+  const rowId = rows;
+  const sellerId = `${paid.shopId}.${paid.sellerId}`;
+  await test.db.transaction().execute(async (trx) => {
+    const { order_id } = await trx
+      .updateTable('shop_order')
+      .set({ state: 'paid', outstanding: 0n, paid_at: now, closed_at: now })
+      .where('shop_id', '=', paid.shopId)
+      .where('shop_order_id', '=', shopOrderId)
+      .returning('order_id')
+      .executeTakeFirstOrThrow();
+    const part = { rowId, amount: won(BigInt(amount)) };
+    const allocation = { orderId: order_id, sellerId, parts: [part] };
+    await insertPostings(
+      trx,
+      [
+        depositPosting('collection', rowId, part.amount),
+        ...allocationPostings(allocation, 300 as BasisPoints),
+      ],
+      now,
+    );
+    const sellers = await readSellers(trx, [sellerId], now);
+    const order = { orderId: order_id, sellerId, amount: part.amount, depositedAt: now };
+    await insertTransfers(trx, planTransfers([order], sellers), now);
+  });
+}
+
+/** A deposit in review that may be for these orders. */
+export async function reviewFor({ test, clock }: ApiWorld, shopOrderIds: readonly string[]): Promise<void> {
+  rows += 1n;
+  const orders = await test.db
+    .selectFrom('shop_order')
+    .select('order_id')
+    .where('shop_order_id', 'in', ['', ...shopOrderIds])
+    .execute();
+  await test.db
+    .insertInto('deposit')
+    .values({
+      row_id: rows,
+      account: 'collection',
+      occurred_at: clock.now(),
+      amount: 9000n,
+      remaining: 9000n,
+      text: '김민수',
+      names: ['김민수'],
+      state: 'in_review',
+      reason: 'number_missing',
+      candidates: orders.map((order) => order.order_id),
+      return_of_transfer_id: null,
+      decided_at: clock.now(),
+    })
+    .execute();
 }

@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict';
-import { insertPostings } from '../../../functions/ledger/ledger.repository.ts';
-import { allocationPostings, depositPosting } from '../../../functions/ledger/postings.ts';
-import { won, type BasisPoints } from '../../../functions/shared/money.ts';
-import { insertTransfers, readSellers } from '../../../functions/transfers/plan.repository.ts';
-import { planTransfers } from '../../../functions/transfers/plan.ts';
 import { insertDeliveries } from '../../../functions/webhooks/webhook.repository.ts';
-import { openApiWorld, orderBody, type ApiWorld } from './api-world.ts';
+import { openApiWorld, orderBody, payOrderOf, reviewFor, type ApiWorld } from './api-world.ts';
 
 /** Routes that make something of the caller's own. */
 const ADDS: ReadonlySet<string> = new Set(['/v1/orders', '/v1/webhooks']);
@@ -26,61 +21,8 @@ describe('what a shop sees of its money', () => {
   });
   afterEach(() => world.close());
 
-  let rows = 0n;
-
-  /** An order of the shop that is paid by a deposit, booked and planned, as a cycle does it. */
-  async function payOrder(shopOrderId: string, as = key, shopId = 'flowers', amount = 10_000): Promise<void> {
-    await world.request(as, 'POST', '/v1/orders', orderBody({ shop_order_id: shopOrderId, amount }));
-    const now = world.clock.now();
-    rows += 1n;
-    const rowId = 1000n + rows;
-    const sellerId = `${shopId}.kim`;
-    await world.test.db.transaction().execute(async (trx) => {
-      const { order_id } = await trx
-        .updateTable('shop_order')
-        .set({ state: 'paid', outstanding: 0n, paid_at: now, closed_at: now })
-        .where('shop_id', '=', shopId)
-        .where('shop_order_id', '=', shopOrderId)
-        .returning('order_id')
-        .executeTakeFirstOrThrow();
-      const part = { rowId, amount: won(BigInt(amount)) };
-      const paid = { orderId: order_id, sellerId, parts: [part] };
-      await insertPostings(
-        trx,
-        [depositPosting('collection', rowId, part.amount), ...allocationPostings(paid, 300 as BasisPoints)],
-        now,
-      );
-      const sellers = await readSellers(trx, [sellerId], now);
-      const order = { orderId: order_id, sellerId, amount: part.amount, depositedAt: now };
-      await insertTransfers(trx, planTransfers([order], sellers), now);
-    });
-  }
-
-  async function reviewFor(shopOrderIds: readonly string[]): Promise<void> {
-    rows += 1n;
-    const orders = await world.test.db
-      .selectFrom('shop_order')
-      .select('order_id')
-      .where('shop_order_id', 'in', ['', ...shopOrderIds])
-      .execute();
-    await world.test.db
-      .insertInto('deposit')
-      .values({
-        row_id: 1000n + rows,
-        account: 'collection',
-        occurred_at: world.clock.now(),
-        amount: 9000n,
-        remaining: 9000n,
-        text: '김민수',
-        names: ['김민수'],
-        state: 'in_review',
-        reason: 'number_missing',
-        candidates: orders.map((order) => order.order_id),
-        return_of_transfer_id: null,
-        decided_at: world.clock.now(),
-      })
-      .execute();
-  }
+  const payOrder = (shopOrderId: string, as = key, shopId = 'flowers', amount = 10_000) =>
+    payOrderOf(world, as, { shopId, sellerId: 'kim', shopOrderId, amount });
 
   const list = async (as: string, path: string, field: string) => {
     const answer = await world.request(as, 'GET', path);
@@ -133,9 +75,9 @@ describe('what a shop sees of its money', () => {
   it('is the deposits in review that may be for its orders, with its own candidates only', async () => {
     await world.request(key, 'POST', '/v1/orders', orderBody({ shop_order_id: 'A-1' }));
     await world.request(other, 'POST', '/v1/orders', orderBody({ shop_order_id: 'B-1' }));
-    await reviewFor(['A-1', 'B-1']);
-    await reviewFor(['B-1']);
-    await reviewFor([]);
+    await reviewFor(world, ['A-1', 'B-1']);
+    await reviewFor(world, ['B-1']);
+    await reviewFor(world, []);
     const mine = await list(key, '/v1/deposits', 'deposits');
     assert.deepEqual(
       mine.map((deposit) => [deposit['reason'], deposit['remaining'], deposit['candidates']]),
@@ -198,7 +140,7 @@ describe('what a shop sees of its money', () => {
 
   it("shows nothing of another shop's on any route, whatever is asked for", async () => {
     await payOrder('A-1');
-    await reviewFor(['A-1']);
+    await reviewFor(world, ['A-1']);
     const [transfer] = await list(key, '/v1/transfers', 'transfers');
     const webhook = await world.request(key, 'POST', '/v1/webhooks', { url: 'https://shop.example/hooks' });
     const [event] = await world.test.db.selectFrom('event').select('id').execute();

@@ -206,6 +206,16 @@ describe('a refund', () => {
       assert.equal(await lateSuccess(claim), 'halted');
       assert.deepEqual(await scene.alarms(), ['transfer_failed', 'transfer_executed_unexpectedly']);
     });
+
+    it('halts payouts, too, when a part of it was used meanwhile, and takes nothing of the rest', async () => {
+      await refund(scene, rowId);
+      const claim = await claimed();
+      await prove(claim, 'failed');
+      const order = { sellerId: scene.sellerId, name: '홍길동0420', amount: 4_000n };
+      await assign(scene, rowId, await addOrder(scene.test.db, order));
+      assert.equal(await lateSuccess(claim), 'halted');
+      assert.equal(await scene.deposit(rowId), 'in_review 6000');
+    });
   });
 
   describe('of a deposit that the bank takes back', () => {

@@ -4,6 +4,7 @@ import { sellerAccount } from '../../../functions/ledger/accounts.ts';
 import { readBalances } from '../../../functions/ledger/ledger.repository.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import { cancelUnsent } from '../../../functions/transfers/outcome.repository.ts';
+import { lockPlanning } from '../../../functions/transfers/plan.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
 import type { StopName } from '../../../functions/transfers/transfer.table.ts';
 import { assertBooks } from '../../support/assert-books.ts';
@@ -14,6 +15,8 @@ import {
   approveAccount,
   COLLECTION,
   cycleContext,
+  endStops,
+  lockWaiters,
   MINUTE_MS,
   openPayoutWorld,
   plan,
@@ -26,7 +29,8 @@ import {
   type PayoutWorld,
 } from '../../support/payout-world.ts';
 import { executes, refuses } from '../../support/scripted-bank.ts';
-import { failedOne, sendAndGet } from '../../support/unknown-transfer.ts';
+import { failedOne, proveFailure, sendAndGet } from '../../support/unknown-transfer.ts';
+import { until } from '../../support/until.ts';
 
 describe('releasing', () => {
   let world: PayoutWorld;
@@ -260,6 +264,28 @@ describe('releasing', () => {
         (await itemsOf(retry!)).map((item) => item.order_id),
         [orders[1]],
       );
+    });
+
+    it('leaves out, too, an order whose deposit is being taken back at this moment', async () => {
+      await addSeller(world, 'seller');
+      const order = await addPaidOrder(world, 'seller', 5000n);
+      await plan(world, [order]);
+      await dispatch(cycleContext(world));
+      const failed = await world.db.selectFrom('transfer').select('transfer_id').executeTakeFirstOrThrow();
+      await sendAndGet(world, failed.transfer_id, refuses('maintenance'));
+      await endStops(world);
+      await proveFailure(world);
+      let racers: Promise<unknown> | undefined;
+      await world.db.transaction().execute(async (trx) => {
+        await lockPlanning(trx);
+        const takingBack = takeDepositBack(world, order.orderId);
+        await until('the reversal holds its order', async () => (await lockWaiters(world)) === 1n);
+        const releasing = releaseNow();
+        await until('the release waits', async () => (await lockWaiters(world)) === 2n);
+        racers = Promise.all([takingBack, releasing]);
+      });
+      await racers;
+      assert.deepEqual(await retriesOf(failed.transfer_id), []);
     });
 
     it('leaves out an order that another transfer pays by now', async () => {

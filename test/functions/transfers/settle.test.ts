@@ -231,14 +231,14 @@ describe('settling a transfer', () => {
 
   describe('when the connection is lost while the outcome is recorded', () => {
     /** A database whose transactions, counted from 1, end as `breaks` says: the connection is gone before or after the commit. */
-    function breakingDb(breaks: (transaction: number) => 'before' | 'after' | undefined) {
+    function breakingDb(breaks: (transaction: number) => 'before' | 'after' | undefined, code = '57P01') {
       let count = 0;
       const execute = async <T>(work: (trx: Trx<Database>) => Promise<T>): Promise<T> => {
         count += 1;
         const breaksNow = breaks(count);
         const done = await world.db.transaction().execute(async (trx) => {
           const result = await work(trx);
-          if (breaksNow === 'before') throw Object.assign(new Error('the server ends us'), { code: '57P01' });
+          if (breaksNow === 'before') throw Object.assign(new Error('the server ends us'), { code });
           return result;
         });
         if (breaksNow === 'after') throw new Error('Connection terminated unexpectedly');
@@ -258,6 +258,18 @@ describe('settling a transfer', () => {
         assert.deepEqual(await postingsOf(world, transferId), ['hold', 'post']);
         assert.equal(world.bank.sent.length, 1);
         assert.deepEqual(await stops(), []);
+      });
+    }
+
+    for (const [code, why] of [
+      ['40P01', 'made to give way to somebody else'],
+      ['55P03', 'kept waiting too long for a lock'],
+    ] as const) {
+      it(`records it once more, too, when it was ${why}: what the bank has answered is never dropped`, async () => {
+        const transferId = await queueOne(world, 5000n);
+        const { db } = breakingDb((transaction) => (transaction === 2 ? 'before' : undefined), code);
+        assert.equal((await settle({ ...settleContext(world), db }, transferId)).outcome, 'succeeded');
+        assert.deepEqual(await postingsOf(world, transferId), ['hold', 'post']);
       });
     }
 
