@@ -60,7 +60,9 @@ export function createStoredBank(options: StoredBankOptions): StoredBank {
           slowMs: 0,
         })(request),
       ),
-    deposit: async (deposit) =>
-      void (await change((bank) => bank.deposit({ ...deposit, account: account.fintechUseNum }))),
+    deposit: (deposit) =>
+      change((bank) => {
+        bank.deposit({ ...deposit, account: account.fintechUseNum });
+      }),
   };
 }
