@@ -14,6 +14,8 @@ const hosts = {
 const pureRules = [
   'functions/{orders,deposits,transfers,ledger,people,logins,reviews,shops,events,webhooks}/!(*.*).ts',
   'functions/shared/money.ts',
+  'components/{alarms,dashboard,queue-times,api-routes}.ts',
+  'cli/cost/{prices,usage,schedule,model,peers,report}.ts',
 ];
 
 export default tseslint.config(

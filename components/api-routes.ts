@@ -1,6 +1,3 @@
-/** The methods that an OpenAPI path may have an operation for. */
-const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'head', 'options', 'trace'] as const;
-
 /** Which of the API's functions answers. */
 export type ApiFunction = 'shops' | 'operators';
 
@@ -11,22 +8,6 @@ export interface ApiRoute {
   /** Such as `/v1/orders/{shop_order_id}`. */
   readonly path: string;
   readonly to: ApiFunction;
-}
-
-/** What is read of an OpenAPI document. */
-export interface OpenApiPaths {
-  readonly paths?: Readonly<Record<string, object | undefined>> | undefined;
-}
-
-/** The routes that an OpenAPI document describes, in its order. Its paths are API Gateway's, too: both write a parameter as `{name}`. */
-export function routesOf(document: OpenApiPaths, to: ApiFunction): ApiRoute[] {
-  return Object.entries(document.paths ?? {}).flatMap(([path, operations]) =>
-    METHODS.filter((method) => operations !== undefined && method in operations).map((method) => ({
-      method: method.toUpperCase(),
-      path,
-      to,
-    })),
-  );
 }
 
 /** A route as API Gateway names it. */

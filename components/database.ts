@@ -24,7 +24,7 @@ export interface DatabaseArgs {
 export const DATABASE_NAME = 'smart_transfer';
 
 /** A session that does nothing ends after this, ms: a frozen function's would otherwise keep the cluster awake. */
-const IDLE_SESSION_MS = 240_000;
+export const IDLE_SESSION_MS = 240_000;
 
 /**
  * Aurora PostgreSQL Serverless v2: a writer, and readers that can take over.

@@ -12,13 +12,3 @@ export function readStackFile(stack: string): Record<string, unknown> {
   if (config === undefined) throw new Error(`Pulumi.${stack}.yaml has no config`);
   return config;
 }
-
-/** The same as Pulumi hands it to the program: texts, and JSON where it is no text. */
-export function configTexts(config: Readonly<Record<string, unknown>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(config).map(([key, value]) => [
-      key,
-      typeof value === 'string' ? value : JSON.stringify(value),
-    ]),
-  );
-}

@@ -14,6 +14,8 @@ const KEPT_S = 300;
 export interface StackShape {
   readonly minCapacity: number;
   readonly pauseAfterSeconds: number | undefined;
+  /** How long a session that does nothing stands, and keeps the database from counting to its pause. */
+  readonly idleSessionMinutes: number;
   readonly readers: number;
   readonly schedule: { readonly cycle: string; readonly webhookSweep: string; readonly verification: string };
   readonly natGateways: number;
@@ -83,12 +85,12 @@ function runs(expression: string): number {
 }
 
 /**
- * The part of the month for which the database is awake: always, unless it may pause. Then each cycle, sweep and check wakes it, and each order while orders come; and it stays awake for as
- * long as nothing must have happened before it pauses.
+ * The part of the month for which the database is awake: always, unless it may pause. Then each cycle, sweep and check wakes it, and each order while orders come; and it stays awake until
+ * the session has ended and nobody has been connected for long enough.
  */
 export function databaseAwakeShare(stack: StackShape, ordersADay: number): number {
   if (stack.minCapacity > 0 || stack.pauseAfterSeconds === undefined) return 1;
-  const awakeMinutes = stack.pauseAfterSeconds / 60 + USAGE.busyMinutes;
+  const awakeMinutes = USAGE.busyMinutes + stack.idleSessionMinutes + stack.pauseAfterSeconds / 60;
   const { cycle, webhookSweep, verification } = stack.schedule;
   const bySchedule = awakeShare([cycle, webhookSweep, verification].flatMap(runsOfWeek), awakeMinutes);
   // Orders that come by chance leave a gap that is long enough with this probability.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { alarmsOf, DEFAULT_THRESHOLDS } from '../../components/alarms.ts';
+import { IDLE_SESSION_MS } from '../../components/database.ts';
 import { MEMORY_MB } from '../../components/function-limits.ts';
 import { KEY_USES } from '../../components/keys.ts';
 import { SECRETS } from '../../components/runtime-secrets.ts';
@@ -14,11 +15,15 @@ const pricedSettings = z.object({
   database: settingsShape.shape.database,
   schedule: settingsShape.shape.schedule,
   retention: settingsShape.shape.retention,
+  bank: z.object({ kind: z.string() }),
 });
 
-/** Functions and dead letter queues, each of which has alarms of its own. */
+/** Functions and dead letter queues, each of which has alarms of its own. A simulated bank is a function more. */
 const FUNCTIONS = 11;
 const DEAD_LETTER_QUEUES = 6;
+
+/** The migration alone has no alias; each alias has an alarm that its rollouts watch. */
+const WITHOUT_ALIAS = 1;
 
 /** Metrics that the daily check alone writes; those of webhooks that are parked are written when one is. */
 const CHECK_METRICS = 5;
@@ -33,17 +38,20 @@ const WORKING_HOURS = 9;
 export function stackShape(stack: string): StackShape {
   const config = readStackFile(stack);
   const of = (group: string) => config[`${PROJECT}:${group}`];
-  const { network, database, schedule, retention } = pricedSettings.parse({
+  const { network, database, schedule, retention, bank } = pricedSettings.parse({
     network: of('network'),
     database: of('database'),
     schedule: of('schedule'),
     retention: of('retention'),
+    bank: of('bank'),
   });
   const natGateways =
     network.egress === 'none' ? 0 : network.natStrategy === 'one_a_zone' ? network.zones.length : 1;
+  const functions = FUNCTIONS + (bank.kind === 'simulator' ? 1 : 0);
   return {
     minCapacity: database.minCapacity,
     pauseAfterSeconds: database.pauseAfterSeconds,
+    idleSessionMinutes: IDLE_SESSION_MS / 60_000,
     readers: database.readers,
     schedule,
     natGateways,
@@ -51,18 +59,18 @@ export function stackShape(stack: string): StackShape {
     logDays: retention.logDays,
     secrets: Object.keys(SECRETS).length + MASTER_SECRET,
     keys: Object.keys(KEY_USES).length,
-    alarms: countAlarms(),
+    alarms: countAlarms(functions) + functions - WITHOUT_ALIAS,
     metrics: { cycle: Object.keys(METRICS).length - CHECK_METRICS, check: CHECK_METRICS },
     memoryMb: MEMORY_MB,
     orderHours: database.minCapacity === 0 ? WORKING_HOURS : 24,
   };
 }
 
-function countAlarms(): number {
+function countAlarms(functions: number): number {
   const names = (count: number) => Array.from({ length: count }, (_, n) => n.toString());
   const alarms = alarmsOf({
     functions: Object.fromEntries(
-      names(FUNCTIONS).map((name) => [name, { functionName: name, errors: 'repeated' as const }]),
+      names(functions).map((name) => [name, { functionName: name, errors: 'repeated' as const }]),
     ),
     deadLetterQueues: Object.fromEntries(names(DEAD_LETTER_QUEUES).map((name) => [name, name])),
     scheduleGroup: '',

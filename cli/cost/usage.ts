@@ -31,7 +31,7 @@ export const USAGE = {
    * taken to be a quarter of a processor, which makes 0.15.
    */
   acuSeconds: 0.5,
-  /** Minutes for which a call keeps the database awake before it begins to count to its pause. */
+  /** Minutes for which a call works on the database. */
   busyMinutes: 0.5,
   /** How often one order wakes the database outside the schedules: its shop asks some times, minutes apart. */
   wakesOfAnOrder: 2,

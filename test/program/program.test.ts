@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as pulumi from '@pulumi/pulumi';
+import { stackShape } from '../../cli/cost/stack-shape.ts';
+import { probeTargetsShape } from '../../cli/probe/targets.ts';
 import { KEY_USES, type KeyPurpose } from '../../components/keys.ts';
 import { environments, type FunctionKind } from '../../functions/shared/environment.ts';
 import { ACCOUNT, deployStack, REGION, stackConfig, type DeployedStack } from '../support/deployed-stack.ts';
@@ -493,6 +496,37 @@ for (const stack of ['dev', 'prod'] as const) {
         [ingress?.inputs['referencedSecurityGroupId'], ingress?.inputs['fromPort'], others.length],
         ['functions-id', 5432, 0],
       );
+    });
+
+    it('says where the probe finds its paths: queues, functions, and a route that wants a signature', async () => {
+      const { valueOf } = await import('../support/pulumi-mocks.ts');
+      const said = await valueOf(pulumi.output(deployed.outputs['probe']));
+      const { operatorsPath, functions, queues, probeQueueUrl } = probeTargetsShape.parse(said);
+      const route = all('aws:apigatewayv2/route:Route').find(
+        ({ inputs }) => inputs['routeKey'] === `GET ${operatorsPath}`,
+      );
+      assert.equal(route?.inputs['authorizationType'], 'AWS_IAM', operatorsPath);
+      for (const arn of Object.values(functions)) assert.match(arn, /:live$/);
+      const urls = Object.values(queues).flatMap(({ url, deadLettersUrl }) => [url, deadLettersUrl]);
+      assert.equal(new Set([...urls, probeQueueUrl]).size, 9);
+    });
+
+    it('has as many alarms, secrets, keys and addresses as its price is reckoned with', () => {
+      const { alarms, secrets, keys, natGateways } = stackShape(stack);
+      // The probe's own is not on the dashboard.
+      const shown = all('aws:cloudwatch/metricAlarm:MetricAlarm').length - 1;
+      assert.deepEqual(
+        { alarms, secrets, keys, natGateways },
+        {
+          // Once the stack is started, each alias has one more that its rollouts watch.
+          alarms: shown + 1 + all('aws:lambda/alias:Alias').length,
+          // And the master's, which RDS makes.
+          secrets: all('aws:secretsmanager/secret:Secret').length + 1,
+          keys: all('aws:kms/key:Key').length,
+          natGateways: all('aws:ec2/eip:Eip').length,
+        },
+      );
+      assert.ok(shown <= 50, 'a dashboard of more than fifty metrics costs, and its price is not reckoned');
     });
 
     it('says which secrets are to be filled, with the command, and reads none', async () => {

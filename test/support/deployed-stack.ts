@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse } from 'yaml';
+import { readStackFile } from '../../components/stack-file.ts';
 import { allRegistered, mockPulumi, type MockedProgram, type PulumiMocks } from './pulumi-mocks.ts';
 
 export const ACCOUNT = '123456789012';
@@ -24,8 +22,7 @@ export type StackConfig = Readonly<Record<string, unknown>>;
 
 /** A stack's configuration as its file has it, complete with what only a person knows. */
 export function stackConfig(stack: 'dev' | 'prod'): Record<string, unknown> {
-  const file = join(import.meta.dirname, '..', '..', `Pulumi.${stack}.yaml`);
-  const { config } = parse(readFileSync(file, 'utf8')) as { config: Record<string, unknown> };
+  const config = readStackFile(stack);
   if (stack === 'dev') return config;
   for (const [key, added] of Object.entries(ONLY_YOU_KNOW))
     config[key] = { ...(config[key] as object), ...structuredClone(added) };

@@ -152,8 +152,12 @@ function bucketsWithout(resources: readonly RecordedResource[]): string[] {
 }
 
 function alarmsToNobody(resources: readonly RecordedResource[]): string[] {
-  return resources
-    .filter(({ type }) => type === 'aws:cloudwatch/metricAlarm:MetricAlarm')
-    .filter(({ inputs }) => !Array.isArray(inputs['alarmActions']) || inputs['alarmActions'].length === 0)
-    .map((alarm) => `${named(alarm)} tells nobody`);
+  return (
+    resources
+      .filter(({ type }) => type === 'aws:cloudwatch/metricAlarm:MetricAlarm')
+      // A rollout looks at its own alarms by itself.
+      .filter(({ name }) => !/-rollout-(errors|duration)$/.test(name))
+      .filter(({ inputs }) => !Array.isArray(inputs['alarmActions']) || inputs['alarmActions'].length === 0)
+      .map((alarm) => `${named(alarm)} tells nobody`)
+  );
 }
