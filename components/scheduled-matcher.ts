@@ -47,6 +47,8 @@ export class ScheduledMatcher extends pulumi.ComponentResource {
         environment: {
           ...databaseVariables(platform),
           ...bankVariables(platform, args.bankBaseUrl),
+          COLLECTION_BANK_CODE: settings.bank.collection.bankCode,
+          COLLECTION_ACCOUNT_NUMBER: settings.bank.collection.number,
           EVENT_BUS_NAME: EventBus.nameOf(platform.namePrefix),
           TRANSFER_QUEUE_URL: transfers.url,
           CYCLE_MINUTES: settings.schedule.cycleMinutes.toString(),

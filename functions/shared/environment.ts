@@ -39,7 +39,7 @@ const database = {
   DATABASE_NAME: z.string().min(1),
   /** `verify` demands TLS and a certificate of a known authority; `off` is for 127.0.0.1. */
   DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
-  /** A file of certificate authorities to trust beside Node's own: Amazon's for RDS are not among those. Lambda's runtime brings it along. */
+  /** A file of certificate authorities to trust for the database, in place of Node's own: Amazon's for RDS are not among those. Lambda's runtime brings it along. */
   DATABASE_CA_FILE: z.string().min(1).optional(),
   /** JSON `{username, password}` of the application's login: written once by the migration function, then by rotations. */
   DATABASE_SECRET_ID: z.string().min(1),
