@@ -14,16 +14,18 @@ const hosts = {
 const pureRules = [
   'functions/{orders,deposits,transfers,ledger,people,logins,reviews,shops,events,webhooks}/!(*.*).ts',
   'functions/shared/money.ts',
+  'components/{alarms,dashboard,queue-times,api-routes}.ts',
+  'cli/cost/{prices,usage,schedule,model,peers,report}.ts',
 ];
 
 export default tseslint.config(
-  { ignores: ['node_modules/', '.smart-transfer/', 'coverage/'] },
+  { ignores: ['node_modules/', '.smart-transfer/', '.bundles/', 'coverage/'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['eslint.config.js'] },
+        projectService: { allowDefaultProject: ['eslint.config.js', 'components/check-node.cjs'] },
         tsconfigRootDir: import.meta.dirname,
       },
     },
@@ -77,7 +79,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.js', '**/*.mjs'],
+    files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
     ...tseslint.configs.disableTypeChecked,
     languageOptions: {
       ...tseslint.configs.disableTypeChecked.languageOptions,

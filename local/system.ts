@@ -5,7 +5,12 @@ import { bundleFunction } from '../components/function-bundle.ts';
 import type { Database } from '../functions/database.ts';
 import type { Clock } from '../functions/shared/clock.ts';
 import { openVault, type Vault } from '../functions/shared/encryption.ts';
-import { environments, readEnvironment, variablesFor } from '../functions/shared/environment.ts';
+import {
+  readEnvironment,
+  variablesFor,
+  type AllVariables,
+  type FunctionKind,
+} from '../functions/shared/environment.ts';
 import type { Won } from '../functions/shared/money.ts';
 import { openDatabase, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
 import { createSecrets } from '../functions/shared/secrets.ts';
@@ -394,50 +399,56 @@ function functionVariables(
   options: SystemOptions,
   at: Endpoints,
   webhooks: WebhookQueues | undefined,
-): Record<string, string> {
+): AllVariables {
   return {
+    // The database's own system identifier tells it apart here.
+    DATABASE_IDENTITY: undefined,
     DATABASE_HOST: at.database.hostname,
     DATABASE_PORT: at.database.port,
     DATABASE_NAME: DATABASE,
     DATABASE_TLS: 'off',
+    DATABASE_CA_FILE: undefined,
     DATABASE_SECRET_ID: SECRET_IDS.application,
     DATABASE_MASTER_SECRET_ID: SECRET_IDS.master,
+    SECRET_TTL_S: options.secretTtlS?.toString(),
     DATA_KEYS_SECRET_ID: SECRET_IDS.dataKeys,
     BANK_BASE_URL: at.bank,
     BANK_CREDENTIALS_SECRET_ID: SECRET_IDS.credentials,
     BANK_PAYOUT_SECRET_ID: SECRET_IDS.payout,
+    BANK_MAX_CALLS: undefined,
+    BANK_CALL_TIMEOUT_S: options.bankCallTimeoutS?.toString(),
+    BANK_PROCESSING_MINUTES: undefined,
+    BANK_POSTING_LAG_MINUTES: undefined,
     COLLECTION_ACCOUNT,
     COLLECTION_BANK_CODE,
     COLLECTION_ACCOUNT_NUMBER: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
     COLLECTION_ACCOUNT_HOLDER,
     PAYOUT_ACCOUNT: options.payoutAccount,
     TRANSFER_QUEUE_URL: at.queueUrl,
-    HEAD_FOLDER: headsFolder(options.folder),
     CYCLE_MINUTES: options.cycleMinutes.toString(),
-    ...(webhooks === undefined
-      ? {}
-      : {
-          EVENT_BUS_NAME: 'smart-transfer',
-          WEBHOOK_REACH: 'local',
-          WEBHOOK_KEYS_SECRET_ID: SECRET_IDS.webhookKeys,
-          WEBHOOK_FAST_QUEUE_URL: webhooks.fast.queueUrl,
-          WEBHOOK_SLOW_QUEUE_URL: webhooks.slow.queueUrl,
-          WEBHOOK_RESULTS_QUEUE_URL: webhooks.results.queueUrl,
-        }),
-    ...(options.apiRequestsPerMinute === undefined
-      ? {}
-      : { API_REQUESTS_PER_MINUTE: options.apiRequestsPerMinute.toString() }),
-    ...(options.secretTtlS === undefined ? {} : { SECRET_TTL_S: options.secretTtlS.toString() }),
-    ...(options.bankCallTimeoutS === undefined
-      ? {}
-      : { BANK_CALL_TIMEOUT_S: options.bankCallTimeoutS.toString() }),
+    PAGE_SIZE: undefined,
+    MAX_SENDS: undefined,
+    TRANSFER_LIMIT_WON: undefined,
+    DAILY_LIMIT_WON: undefined,
+    HEAD_BUCKET: undefined,
+    HEAD_FOLDER: headsFolder(options.folder),
+    API_REQUESTS_PER_MINUTE: options.apiRequestsPerMinute?.toString(),
+    OPERATORS_SIGN_IN: undefined,
+    EVENT_BUS_NAME: webhooks === undefined ? undefined : 'smart-transfer',
+    WEBHOOK_REACH: webhooks === undefined ? undefined : 'local',
+    WEBHOOK_KEYS_SECRET_ID: webhooks === undefined ? undefined : SECRET_IDS.webhookKeys,
+    WEBHOOK_FAST_QUEUE_URL: webhooks?.fast.queueUrl,
+    WEBHOOK_SLOW_QUEUE_URL: webhooks?.slow.queueUrl,
+    WEBHOOK_RESULTS_QUEUE_URL: webhooks?.results.queueUrl,
+    // The bank is a process of its own here, with a file.
+    JOURNAL_BUCKET: undefined,
   };
 }
 
 type Define = (
   name: string,
   entry: string,
-  reads: keyof typeof environments,
+  reads: FunctionKind,
   limits: FunctionLimits,
 ) => Promise<LocalFunction>;
 
@@ -450,7 +461,7 @@ function definer(
   host: FunctionHost,
   { folder }: SystemOptions,
   runtime: Record<string, string>,
-  variables: Record<string, string>,
+  variables: AllVariables,
 ): Define {
   const workFolder = join(folder, 'functions');
   return async (name, entry, reads, limits) => {

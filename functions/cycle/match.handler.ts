@@ -1,5 +1,4 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Context } from 'aws-lambda';
 import { bankCredentialsShape } from '../bank/bank-secrets.ts';
 import { mayNotPay, openBank } from '../bank/open-bank.ts';
@@ -8,6 +7,7 @@ import { openEventBus } from '../events/event-bus.client.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { openVault } from '../shared/encryption.ts';
 import { readEnvironment, type MatcherEnvironment } from '../shared/environment.ts';
+import { openQueues } from '../shared/queues.client.ts';
 import { logBy } from '../shared/function-log.ts';
 import { createMetricsLog } from '../shared/metrics.ts';
 import { openDatabase } from '../shared/postgres.ts';
@@ -25,7 +25,7 @@ const secrets = createSecrets(env.SECRET_TTL_S);
 const match = createMatcher({
   db: openDatabase<Database>(env, secrets, 1),
   bank: openBank(env, secrets, clock, mayNotPay),
-  queue: createTransferQueue(new SQSClient({}), env.TRANSFER_QUEUE_URL),
+  queue: createTransferQueue(openQueues(), env.TRANSFER_QUEUE_URL),
   bus: openEventBus(env.EVENT_BUS_NAME),
   clock,
   log: logBy(logger),

@@ -39,6 +39,8 @@ const database = {
   DATABASE_NAME: z.string().min(1),
   /** `verify` demands TLS and a certificate of a known authority; `off` is for 127.0.0.1. */
   DATABASE_TLS: z.enum(['verify', 'off']).default('verify'),
+  /** A file of certificate authorities to trust for the database, in place of Node's own: Amazon's for RDS are not among those. Lambda's runtime brings it along. */
+  DATABASE_CA_FILE: z.string().min(1).optional(),
   /** JSON `{username, password}` of the application's login: written once by the migration function, then by rotations. */
   DATABASE_SECRET_ID: z.string().min(1),
   /** How long a secret's value is kept before it is fetched again, seconds. */
@@ -167,6 +169,19 @@ const webhookDelivery = z.object({
   SECRET_TTL_S: seconds(300),
 });
 
+/** A simulated bank in the cloud, for a stack that has no real one. */
+const simulatedBank = z.object({
+  /** As `bank`: the client that it knows. */
+  BANK_CREDENTIALS_SECRET_ID: z.string().min(1),
+  SECRET_TTL_S: seconds(300),
+  /** The bucket that its journal is kept in. */
+  JOURNAL_BUCKET: z.string().min(1),
+  COLLECTION_ACCOUNT: z.string().min(1),
+  COLLECTION_BANK_CODE: z.string().regex(/^\d{3}$/),
+  COLLECTION_ACCOUNT_NUMBER: z.string().regex(/^\d{6,16}$/),
+  COLLECTION_ACCOUNT_HOLDER: z.string().min(1),
+});
+
 export const environments = {
   matcher,
   settlement,
@@ -175,20 +190,38 @@ export const environments = {
   operators,
   webhookQueueing,
   webhookDelivery,
+  simulatedBank,
   migration: owner,
   rotation: owner,
 } as const;
+
+export type FunctionKind = keyof typeof environments;
+
+/**
+ * Every variable of a kind of function, each with a value or left out on purpose (`undefined`). Whoever adds a variable above is asked for it by the
+ * compiler, in the Pulumi program as in the local system.
+ */
+export type Variables<Kind extends FunctionKind, Value = string> = {
+  readonly [Name in keyof (typeof environments)[Kind]['shape']]: Value | undefined;
+};
+
+/** Every variable of every kind of function: what one system sets, or leaves out on purpose. */
+export type AllVariables<Value = string> = {
+  readonly [Name in { [Kind in FunctionKind]: keyof (typeof environments)[Kind]['shape'] }[FunctionKind]]:
+    Value | undefined;
+};
 
 /**
  * Of all values that a system has, those that this function reads, and no others: what a function does not need it does not know, such as the
  * database's address where a function works outside the VPC.
  */
-export function variablesFor(
-  name: keyof typeof environments,
-  values: Readonly<Record<string, string>>,
-): Record<string, string> {
+export function variablesFor(name: FunctionKind, values: Partial<AllVariables>): Record<string, string> {
   const { shape } = environments[name];
-  return Object.fromEntries(Object.entries(values).filter(([variable]) => variable in shape));
+  return Object.fromEntries(
+    Object.entries(values).filter(
+      (entry): entry is [string, string] => entry[0] in shape && entry[1] !== undefined,
+    ),
+  );
 }
 
 export type MatcherEnvironment = z.infer<typeof matcher>;
@@ -203,7 +236,7 @@ export type DatabaseEnvironment = Pick<SettlementEnvironment, keyof typeof datab
  *
  * @throws an error that names each variable that is missing or makes no sense, and its value.
  */
-export function readEnvironment<Name extends keyof typeof environments>(
+export function readEnvironment<Name extends FunctionKind>(
   name: Name,
   env: Readonly<Record<string, string | undefined>>,
 ): z.infer<(typeof environments)[Name]> {

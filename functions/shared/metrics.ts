@@ -5,7 +5,7 @@ const NAMESPACE = 'smart-transfer';
 
 /**
  * Every metric there is, for the alarms that are built on them. Their one dimension is `service`, the function that says it: `matcher` once a cycle,
- * `verification` once a day. What could not be found out is left out, so that an alarm treats missing data as breaching. Values that are
+ * `verification` once a day, `webhook-record` when there is something to say. What could not be found out is left out, so that an alarm treats missing data as breaching. Values that are
  * states (0 or 1) and ages are of the moment; the others count what the cycle or the check did or found.
  */
 export const METRICS = {
@@ -48,21 +48,28 @@ export const METRICS = {
   LedgerUnsealed: 'Count',
   /** Verification. From the check's beginning to its end. */
   DailyCheckDuration: 'Milliseconds',
+  /** Webhook record. Deliveries whose last attempt has failed: nobody is told of their event unless a person sends it again. */
+  WebhooksParked: 'Count',
 } as const;
 
-export type MetricValues = Partial<Record<keyof typeof METRICS, number>>;
+/** The functions that write metrics, as their `service` says. */
+export type MetricsService = 'matcher' | 'verification' | 'webhook-record';
+
+export type MetricName = keyof typeof METRICS;
+
+export type MetricValues = Partial<Record<MetricName, number>>;
 
 /** Writes metrics into the function's log in CloudWatch's embedded format: no call, and nothing to wait for. */
 export type MetricsLog = (values: MetricValues) => void;
 
-export function createMetricsLog(service: string): MetricsLog {
+export function createMetricsLog(service: MetricsService): MetricsLog {
   const metrics = new Metrics({
     namespace: process.env['POWERTOOLS_METRICS_NAMESPACE'] ?? NAMESPACE,
     serviceName: service,
   });
   return (values) => {
     for (const [name, value] of Object.entries(values))
-      metrics.addMetric(name, METRICS[name as keyof typeof METRICS], value);
+      metrics.addMetric(name, METRICS[name as MetricName], value);
     metrics.publishStoredMetrics();
   };
 }

@@ -1,8 +1,8 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { readEnvironment } from '../shared/environment.ts';
+import { openQueues } from '../shared/queues.client.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { deliver } from './deliver.step.ts';
 import { eachRecord } from './sqs-batch.ts';
@@ -14,7 +14,7 @@ const env = readEnvironment('webhookDelivery', process.env);
 const clock = clockFromEnvironment(process.env);
 const logger = new Logger({ serviceName: 'webhook-delivery' });
 const secrets = createSecrets(env.SECRET_TTL_S);
-const sendResult = createResultSender(new SQSClient({}), env.WEBHOOK_RESULTS_QUEUE_URL);
+const sendResult = createResultSender(openQueues(), env.WEBHOOK_RESULTS_QUEUE_URL);
 
 /**
  * Signs and posts the attempts of a batch, outside the VPC and without a database.

@@ -1,9 +1,9 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { readEnvironment } from '../shared/environment.ts';
+import { openQueues } from '../shared/queues.client.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { queueDue } from './queue-due.step.ts';
@@ -15,7 +15,7 @@ const clock = clockFromEnvironment(process.env);
 const logger = new Logger({ serviceName: 'webhook-fan-out' });
 const parts = {
   db: openDatabase<Database>(env, createSecrets(env.SECRET_TTL_S), 1),
-  lanes: createWebhookLanes(new SQSClient({}), {
+  lanes: createWebhookLanes(openQueues(), {
     fast: env.WEBHOOK_FAST_QUEUE_URL,
     slow: env.WEBHOOK_SLOW_QUEUE_URL,
   }),

@@ -1,9 +1,10 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import type { Database } from '../database.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
 import { readEnvironment } from '../shared/environment.ts';
+import { openQueues } from '../shared/queues.client.ts';
+import { createMetricsLog } from '../shared/metrics.ts';
 import { openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { recordAttempt } from './record.step.ts';
@@ -16,10 +17,11 @@ const clock = clockFromEnvironment(process.env);
 const logger = new Logger({ serviceName: 'webhook-record' });
 const parts = {
   db: openDatabase<Database>(env, createSecrets(env.SECRET_TTL_S), 1),
-  lanes: createWebhookLanes(new SQSClient({}), {
+  lanes: createWebhookLanes(openQueues(), {
     fast: env.WEBHOOK_FAST_QUEUE_URL,
     slow: env.WEBHOOK_SLOW_QUEUE_URL,
   }),
+  writeMetrics: createMetricsLog('webhook-record'),
 };
 
 /** Records what became of attempts. A result that is among the failures comes again, and is recorded once. */

@@ -87,7 +87,7 @@ const ONE_DAY_SECONDS = 86_400;
 export async function startBankSimulator(options: BankSimulatorOptions): Promise<BankSimulator> {
   const { clock, organisationCode, clientId, clientSecret } = options;
   let agreedPassPhrase = options.passPhrase;
-  const passPhrase = (): string => agreedPassPhrase;
+  const acceptsPassPhrase = (given: string): boolean => given === agreedPassPhrase;
   const dice = createFaultDice(options.faults ?? {}, options.seed ?? 1);
   const { journal, entries } = openJournal(options.journalFile);
   const postingLagMsMax = options.postingLagMsMax ?? FIVE_MINUTES_MS;
@@ -100,7 +100,16 @@ export async function startBankSimulator(options: BankSimulatorOptions): Promise
   const lifeSeconds = options.tokenLifeSeconds ?? ONE_DAY_SECONDS;
   const desk = createTokenDesk({ clock, clientId, clientSecret, lifeSeconds });
   const { latencyMs = 0, slowMs = 3000 } = options;
-  const answer = createWire({ bank, clock, dice, desk, organisationCode, passPhrase, latencyMs, slowMs });
+  const answer = createWire({
+    bank,
+    clock,
+    dice,
+    desk,
+    organisationCode,
+    acceptsPassPhrase,
+    latencyMs,
+    slowMs,
+  });
   const gate = createAnswerGate();
   const server = createServer((incoming, outgoing) => void serve(incoming, outgoing, answer, gate));
   const port = await listen(server, options.port ?? 0);

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../../functions/shared/clock.ts';
 
 /** Gives tokens to the one organisation that the simulated bank knows. */
@@ -38,6 +38,36 @@ export function createTokenDesk(options: {
     revokeAll: () => expiries.clear(),
     addClientSecret: (clientSecret) => void clientSecrets.add(clientSecret),
     endClientSecret: (clientSecret) => void clientSecrets.delete(clientSecret),
+  };
+}
+
+/**
+ * The same for a bank that is several processes at once, none of which remembers what another issued: a token says when it ends, and is signed by the client's
+ * secret.
+ */
+export function createSignedTokens(options: {
+  readonly clock: Clock;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly lifeSeconds: number;
+}): Pick<TokenDesk, 'issue' | 'accepts'> {
+  const sign = (expiry: string): string =>
+    createHmac('sha256', options.clientSecret).update(expiry).digest('base64url');
+  return {
+    issue(clientId, clientSecret) {
+      if (clientId !== options.clientId || clientSecret !== options.clientSecret) return undefined;
+      const expiry = (options.clock.now().getTime() + options.lifeSeconds * 1000).toString();
+      return { access_token: `${expiry}.${sign(expiry)}`, expires_in: options.lifeSeconds };
+    },
+    accepts(authorization) {
+      const [expiry = '', signature = ''] = authorization.replace(/^Bearer /, '').split('.');
+      const [wanted, given] = [Buffer.from(sign(expiry)), Buffer.from(signature)];
+      return (
+        wanted.length === given.length &&
+        timingSafeEqual(wanted, given) &&
+        Number(expiry) > options.clock.now().getTime()
+      );
+    },
   };
 }
 

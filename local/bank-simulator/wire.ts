@@ -54,10 +54,10 @@ export interface WireOptions {
   readonly bank: SimulatedBank;
   readonly clock: Clock;
   readonly dice: FaultDice;
-  readonly desk: TokenDesk;
+  readonly desk: Pick<TokenDesk, 'issue' | 'accepts'>;
   readonly organisationCode: string;
-  /** The one that moves money now. */
-  readonly passPhrase: () => string;
+  /** Whether a pass phrase moves money now. */
+  readonly acceptsPassPhrase: (given: string) => boolean;
   /** How long every answer takes, and how much longer a slow one. */
   readonly latencyMs: number;
   readonly slowMs: number;
@@ -186,7 +186,7 @@ export function createWire(options: WireOptions): (request: WireRequest) => Wire
   function transfer(request: WireRequest): WireAnswer {
     const message = transferSchema.safeParse(jsonOf(request));
     if (!message.success) return malformed(whatIsWrong(message.error));
-    if (message.data.wd_pass_phrase !== options.passPhrase())
+    if (!options.acceptsPassPhrase(message.data.wd_pass_phrase))
       return malformed('wd_pass_phrase: not the one agreed');
     const about = nth(message.data.req_list[0].bank_tran_id);
     const fails = dice.fires('http_5xx', about);

@@ -151,7 +151,7 @@ class World {
       dice: this.#dice,
       desk,
       organisationCode: BANK_SECRETS.organisationCode,
-      passPhrase: () => BANK_SECRETS.passPhrase,
+      acceptsPassPhrase: (given) => given === BANK_SECRETS.passPhrase,
       latencyMs: 5,
       slowMs: random.pick([3000, 12_000, 30_000]),
     });

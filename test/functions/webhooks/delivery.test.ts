@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
+import type { MetricValues } from '../../../functions/shared/metrics.ts';
 import { deliver } from '../../../functions/webhooks/deliver.step.ts';
 import { queueDue } from '../../../functions/webhooks/queue-due.step.ts';
 import { recordAttempt } from '../../../functions/webhooks/record.step.ts';
@@ -29,6 +30,7 @@ describe('webhooks', () => {
   let received: Received[];
   let queued: { lane: Lane; message: WebhookMessage }[];
   let isQueueDown: boolean;
+  let metrics: MetricValues[];
 
   const lanes: WebhookLanes = {
     send(lane, messages) {
@@ -43,6 +45,7 @@ describe('webhooks', () => {
     received = [];
     queued = [];
     isQueueDown = false;
+    metrics = [];
     server = createServer((request, response) => {
       let body = '';
       request.setEncoding('utf8').on('data', (part: string) => (body += part));
@@ -86,7 +89,11 @@ describe('webhooks', () => {
     return event.id;
   }
 
-  const parts = () => ({ db: world.test.db, lanes });
+  const parts = () => ({
+    db: world.test.db,
+    lanes,
+    writeMetrics: (values: MetricValues) => void metrics.push(values),
+  });
 
   async function fanOut(eventId: string): Promise<void> {
     const now = world.clock.now();
@@ -184,6 +191,7 @@ describe('webhooks', () => {
       );
     }
     await run();
+    assert.deepEqual(metrics, [{ WebhooksParked: 1 }], 'the last attempt alone parks');
     const [parked] = await deliveries('parked');
     assert.deepEqual([parked?.['attempts'], parked?.['last_status']], [RETRIES_AFTER_MS.length + 1, 500]);
     status = 200;
