@@ -1,4 +1,4 @@
-import type { VerifyResult } from '../functions/ledger/verify.handler.ts';
+import type { DailyResult } from '../functions/ledger/daily.step.ts';
 import type { LocalSystem } from './system.ts';
 
 export interface CheckedBooks {
@@ -13,8 +13,7 @@ export async function checkBooks(system: Pick<LocalSystem, 'verification'>): Pro
   const run = await system.verification.invoke({});
   if (run.outcome !== 'returned')
     return { text: `! the daily check of the books did not end: ${JSON.stringify(run)}`, notable: true };
-  const result = run.payload as VerifyResult;
-  if (result.ended === 'dry_run') return { text: 'the daily check could run', notable: false };
+  const result = run.payload as DailyResult;
   const closed = result.closed.length === 0 ? '' : `, closed ${result.closed.join(', ')}`;
   const head = result.head_hash === '' ? '' : `, head ${result.head_hash.slice(0, 16)}…`;
   if (result.ended === 'sound')

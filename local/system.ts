@@ -156,6 +156,8 @@ export interface LocalSystem {
   readonly host: FunctionHost;
   readonly mapping: EventSourceMapping;
   readonly transfersUrl: string;
+  /** Every function that is hosted, those of webhooks among them where there are any. */
+  readonly functions: readonly LocalFunction[];
   /** The database with the application's rights, for what has no function yet: placing the demo's orders, and reports. */
   readonly db: Kysely<Database>;
   readonly vault: Vault;
@@ -287,6 +289,7 @@ async function assemble(
   const vault = await openVault(cached, env.DATA_KEYS_SECRET_ID);
   return {
     ...functions,
+    functions: [...Object.values(functions), ...Object.values(webhookFunctions ?? {})],
     gateway,
     secretsManager,
     bank,

@@ -322,7 +322,7 @@ class Shift {
   }
 
   async #finish(): Promise<Against | undefined> {
-    const { to, pollMs } = this.#rollout;
+    const { to } = this.#rollout;
     const against = (await this.#poll()) ?? (await this.#check('after')) ?? (await this.#rest());
     if (against !== undefined) return against;
     this.#say(

@@ -1,10 +1,12 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { handle } from 'hono/aws-lambda';
 import type { Database } from '../database.ts';
+import { schemaCheck } from '../migrations/schema-check.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
-import { openVault } from '../shared/encryption.ts';
+import { dataKeysShape, openVault } from '../shared/encryption.ts';
+import { answeringDryRuns, secretCheck } from '../shared/dry-run.ts';
 import { readEnvironment } from '../shared/environment.ts';
-import { openDatabase } from '../shared/postgres.ts';
+import { loginShape, openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { webhookKeysShape } from '../webhooks/webhook-keys.ts';
 import { createShopApi } from './shop-api.ts';
@@ -12,6 +14,7 @@ import { createShopApi } from './shop-api.ts';
 const env = readEnvironment('api', process.env);
 const secrets = createSecrets(env.SECRET_TTL_S);
 const { WEBHOOK_KEYS_SECRET_ID: keysId, WEBHOOK_REACH: reach } = env;
+const db = openDatabase<Database>(env, secrets, 1);
 const logger = new Logger({ serviceName: 'api' });
 
 /**
@@ -21,9 +24,9 @@ const logger = new Logger({ serviceName: 'api' });
  */
 // Hono 5 will move this adapter to a package of its own, which does not exist yet.
 // eslint-disable-next-line @typescript-eslint/no-deprecated
-export const handler = handle(
+const answer = handle(
   createShopApi({
-    db: openDatabase<Database>(env, secrets, 1),
+    db,
     clock: clockFromEnvironment(process.env),
     chance: Math.random,
     collection: {
@@ -38,4 +41,14 @@ export const handler = handle(
       : { webhooks: { readKeys: () => secrets.read(keysId, webhookKeysShape), reach } }),
     log: { error: (message, detail) => logger.error(message, detail) },
   }),
+);
+
+export const handler = answeringDryRuns(
+  [
+    secretCheck(secrets, env.DATABASE_SECRET_ID, loginShape),
+    secretCheck(secrets, env.DATA_KEYS_SECRET_ID, dataKeysShape),
+    ...(keysId === undefined ? [] : [secretCheck(secrets, keysId, webhookKeysShape)]),
+    schemaCheck(db),
+  ],
+  answer,
 );

@@ -1,5 +1,5 @@
 import type { Context } from 'aws-lambda';
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Bank } from '../bank/bank.ts';
 import type { Database } from '../database.ts';
 import type { EventBus } from '../events/event-bus.client.ts';
@@ -35,12 +35,10 @@ export interface MatcherParts {
   readonly reserveMs: number;
 }
 
-/** The schedule's event. `dry_run` looks whether a cycle could run, and changes nothing. */
-export interface MatchEvent {
-  readonly dry_run?: boolean;
-}
+/** The schedule's event: it says nothing. */
+export type MatchEvent = Readonly<Record<string, never>>;
 
-export type MatchResult = CycleSummary | { readonly ended: 'overlap' | 'taken_over' | 'dry_run' };
+export type MatchResult = CycleSummary | { readonly ended: 'overlap' | 'taken_over' };
 
 export type InvocationContext = Pick<Context, 'awsRequestId' | 'getRemainingTimeInMillis'>;
 
@@ -53,13 +51,9 @@ export function createMatcher(
   parts: MatcherParts,
 ): (event: MatchEvent, lambda: InvocationContext) => Promise<MatchResult> {
   const { db, bank, queue, clock, log, reserveMs } = parts;
-  return async (event, lambda) => {
+  return async (_event, lambda) => {
     const organisationCode = await parts.readOrganisationCode();
     const vault = await parts.readVault();
-    if (event.dry_run === true) {
-      await sql`select token from lease limit 1`.execute(db);
-      return { ended: 'dry_run' };
-    }
     const now = clock.now();
     const remainingMs = lambda.getRemainingTimeInMillis();
     const workMs = Math.max(remainingMs - reserveMs, 0);

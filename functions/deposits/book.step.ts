@@ -147,9 +147,13 @@ function sqlStateOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-async function bookPage(
+/** What a page needs of the cycle that it is booked in. */
+type PageContext = Pick<CycleContext, 'now' | 'token' | 'settings'>;
+
+/** Books one page in a transaction of the caller's, who holds the cycle's lease. */
+export async function bookPage(
   trx: Trx<Database>,
-  context: CycleContext,
+  context: PageContext,
   account: string,
   limit: number,
   alone: boolean,
@@ -245,7 +249,7 @@ function aloneClass(row: UnbookedRow): Map<bigint, RowClass> {
 /** Rows that went out: withdrawals of our own first, since a return in the same page is of one of them. */
 async function bookOutgoing(
   trx: Trx<Database>,
-  context: CycleContext,
+  context: PageContext,
   rows: readonly UnbookedRow[],
   classes: ReadonlyMap<bigint, RowClass>,
   postings: NewPosting[],
@@ -302,7 +306,7 @@ async function haltFor(
 /** What has left under our reference and cannot be its transfer's payment is in suspense, so that the books are true whatever happened. */
 async function bookOwnTransfer(
   trx: Trx<Database>,
-  { now }: CycleContext,
+  { now }: PageContext,
   row: UnbookedRow,
   attempt: KnownAttempt,
   postings: NewPosting[],
@@ -330,7 +334,7 @@ function outgoingPosting(
 /** Rows that came in and are nobody's payment: a payout that bounced, interest. */
 async function bookIncomingNotToMatch(
   trx: Trx<Database>,
-  context: CycleContext,
+  context: PageContext,
   rows: readonly UnbookedRow[],
   classes: Map<bigint, RowClass>,
   postings: NewPosting[],
@@ -370,7 +374,7 @@ interface PageInWork {
 /** Matches the page's deposits, and plans the payouts of the orders that they pay. */
 async function matchAndPlan(
   trx: Trx<Database>,
-  context: CycleContext,
+  context: PageContext,
   rows: readonly UnbookedRow[],
   { deposits, postings, booked }: PageInWork,
 ): Promise<void> {

@@ -15,6 +15,7 @@ import * as shops from './0030-shops.ts';
 import * as events from './0031-events.ts';
 import * as webhooks from './0032-webhooks.ts';
 import * as requestKeys from './0033-request-keys.ts';
+import * as schemaRights from './0034-schema-rights.ts';
 import * as remitters from './0035-remitters.ts';
 
 /** Every migration in its order, imported by name so that the bundler takes them into the migration function. Append only. */
@@ -35,5 +36,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0031-events': events,
   '0032-webhooks': webhooks,
   '0033-request-keys': requestKeys,
+  '0034-schema-rights': schemaRights,
   '0035-remitters': remitters,
 };

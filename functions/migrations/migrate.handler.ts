@@ -7,9 +7,11 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { sql, type Kysely } from 'kysely';
+import { answeringDryRuns, secretCheck } from '../shared/dry-run.ts';
 import { readEnvironment } from '../shared/environment.ts';
-import { addressOf, loginShape, openDatabaseAs } from '../shared/postgres.ts';
+import { addressOf, loginShape, openDatabase, openDatabaseAs } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
+import { ownerCheck } from './schema-check.ts';
 import { createLogins, migrate, type MigrationOutcome } from './migrate.ts';
 
 const env = readEnvironment('migration', process.env);
@@ -23,7 +25,7 @@ const secrets = createSecrets(env.SECRET_TTL_S, client);
  *
  * Throwing means that the schema is as it was before the migration that failed; the deployment stops.
  */
-export async function handler(): Promise<MigrationOutcome> {
+async function migrateNow(): Promise<MigrationOutcome> {
   const master = await secrets.readFresh(env.DATABASE_MASTER_SECRET_ID, loginShape);
   const db = openDatabaseAs<unknown>(addressOf(env), master, 2);
   try {
@@ -35,6 +37,16 @@ export async function handler(): Promise<MigrationOutcome> {
     await db.destroy();
   }
 }
+
+export const handler = answeringDryRuns(
+  [
+    secretCheck(secrets, env.DATABASE_MASTER_SECRET_ID, loginShape),
+    ownerCheck(() =>
+      openDatabase<unknown>({ ...env, DATABASE_SECRET_ID: env.DATABASE_MASTER_SECRET_ID }, secrets, 1),
+    ),
+  ],
+  migrateNow,
+);
 
 /** One at a time: of two runs at once, the one would set the passwords and the other write its own. The lock ends with the connection. */
 async function writeFirstSecret(db: Kysely<unknown>): Promise<void> {

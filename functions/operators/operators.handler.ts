@@ -2,10 +2,12 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { handle } from 'hono/aws-lambda';
 import type { Database } from '../database.ts';
 import { openArchive } from '../ledger/head-archive.client.ts';
+import { schemaCheck } from '../migrations/schema-check.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
-import { openVault } from '../shared/encryption.ts';
+import { dataKeysShape, openVault } from '../shared/encryption.ts';
+import { answeringDryRuns, secretCheck } from '../shared/dry-run.ts';
 import { readEnvironment } from '../shared/environment.ts';
-import { openDatabase } from '../shared/postgres.ts';
+import { loginShape, openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { createOperatorsApi } from './operators-api.ts';
 import { whoSigned } from './who-signed.ts';
@@ -15,6 +17,7 @@ const REPLAY_MS_MAX = 20_000;
 
 const env = readEnvironment('operators', process.env);
 const secrets = createSecrets(env.SECRET_TTL_S);
+const db = openDatabase<Database>(env, secrets, 1);
 const logger = new Logger({ serviceName: 'operators' });
 
 /**
@@ -24,9 +27,9 @@ const logger = new Logger({ serviceName: 'operators' });
  */
 // Hono 5 will move this adapter to a package of its own, which does not exist yet.
 // eslint-disable-next-line @typescript-eslint/no-deprecated
-export const handler = handle(
+const answer = handle(
   createOperatorsApi({
-    db: openDatabase<Database>(env, secrets, 1),
+    db,
     clock: clockFromEnvironment(process.env),
     openVault: async () => await openVault(secrets, env.DATA_KEYS_SECRET_ID),
     archive: openArchive(env),
@@ -35,4 +38,14 @@ export const handler = handle(
     whoAsks: (invocation) => whoSigned(invocation, env.OPERATORS_SIGN_IN),
     log: { error: (message, detail) => logger.error(message, detail) },
   }),
+);
+
+export const handler = answeringDryRuns(
+  [
+    secretCheck(secrets, env.DATABASE_SECRET_ID, loginShape),
+    secretCheck(secrets, env.DATA_KEYS_SECRET_ID, dataKeysShape),
+
+    schemaCheck(db),
+  ],
+  answer,
 );

@@ -1,6 +1,6 @@
 import { processPartialResponse, SqsFifoPartialProcessorAsync } from '@aws-lambda-powertools/batch';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { sql, type Kysely } from 'kysely';
+import type { Kysely } from 'kysely';
 import type { Bank } from '../bank/bank.ts';
 import type { PayoutSecret } from '../bank/bank-secrets.ts';
 import type { PayoutAuthority } from '../bank/open-bank.ts';
@@ -33,11 +33,6 @@ export interface SettlementParts {
   readonly readPayoutSecret: (fresh: boolean) => Promise<PayoutSecret>;
 }
 
-/** The queue's event, or a dry run that looks whether a transfer could be paid and changes nothing. */
-export type SettleEvent = SQSEvent | { readonly dry_run: true };
-
-export type SettleResult = SQSBatchResponse | { readonly ended: 'dry_run' };
-
 /** A message was not begun for want of time. The queue brings it again. */
 class NotBegun extends Error {
   override readonly name = 'NotBegun';
@@ -51,7 +46,7 @@ class NotBegun extends Error {
  */
 export function createSettlement(
   parts: SettlementParts,
-): (event: SettleEvent, lambda: Pick<Context, 'getRemainingTimeInMillis'>) => Promise<SettleResult> {
+): (event: SQSEvent, lambda: Pick<Context, 'getRemainingTimeInMillis'>) => Promise<SQSBatchResponse> {
   const { db, clock, log, payoutAccount, databaseCluster } = parts;
   const processor = new SqsFifoPartialProcessorAsync();
   /** Set at each invocation, since a bank's message needs it before anything can be awaited. */
@@ -74,10 +69,6 @@ export function createSettlement(
       databaseCluster,
       onClaimed: (claimed) => log.info('transfer claimed', { ...claimed }),
     };
-    if ('dry_run' in event) {
-      await sql`select name from payout_stop limit 1`.execute(db);
-      return { ended: 'dry_run' };
-    }
     const pay = async (record: SQSRecord): Promise<void> => {
       if (lambda.getRemainingTimeInMillis() < CLAIM_MS)
         throw new NotBegun('no time left to begin this transfer');

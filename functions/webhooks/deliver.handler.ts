@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { clockFromEnvironment } from '../shared/clock.ts';
+import { answeringDryRuns, secretCheck } from '../shared/dry-run.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { openQueues } from '../shared/queues.client.ts';
 import { createSecrets } from '../shared/secrets.ts';
@@ -21,7 +22,7 @@ const sendResult = createResultSender(openQueues(), env.WEBHOOK_RESULTS_QUEUE_UR
  *
  * A receiver that fails is no failure of the message: its result says so. An item among the failures could not be tried or told of, and comes again.
  */
-export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
+async function work(event: SQSEvent): Promise<SQSBatchResponse> {
   const keys = await secrets.read(env.WEBHOOK_KEYS_SECRET_ID, webhookKeysShape);
   return await eachRecord(
     event.Records,
@@ -35,3 +36,8 @@ export async function handler(event: SQSEvent): Promise<SQSBatchResponse> {
     (error) => logger.error('a webhook could not be tried; it comes again', { error: String(error) }),
   );
 }
+
+export const handler = answeringDryRuns(
+  [secretCheck(secrets, env.WEBHOOK_KEYS_SECRET_ID, webhookKeysShape)],
+  work,
+);

@@ -93,6 +93,9 @@ export function createFunctionHost(options: FunctionHostOptions): FunctionHost {
   };
 }
 
+/** A process that starts is the next event's, whosever comes first; so often one is started for an event. */
+const STARTS_MAX = 10;
+
 /** What all functions of a host share. */
 interface HostState {
   readonly options: FunctionHostOptions;
@@ -130,14 +133,18 @@ function hostFunction(definition: FunctionDefinition, host: HostState): HostedFu
   };
 
   const runInSlot = async (event: string): Promise<InvocationResult> => {
-    const warm = warmest(sandboxes);
-    const sandbox = warm ?? (await start());
-    const initFailure = await sandbox.initialised;
-    if (initFailure !== undefined) {
-      await sandbox.kill();
+    for (let starts = 0; starts < STARTS_MAX; starts += 1) {
+      const warm = warmest(sandboxes);
+      // Taken before anything is awaited: of two events at the same moment each gets another.
+      if (warm !== undefined)
+        return await warm.run(deliveryOf(event, arn, definition.timeoutMs), definition.timeoutMs);
+      const started = await start();
+      const initFailure = await started.initialised;
+      if (initFailure === undefined) continue;
+      await started.kill();
       return initFailure;
     }
-    return await sandbox.run(deliveryOf(event, arn, definition.timeoutMs), definition.timeoutMs);
+    throw new Error(`${STARTS_MAX} processes of "${name}" ended before they took an event`);
   };
 
   const invoke = async (event: unknown, options: InvokeOptions): Promise<InvocationResult> => {

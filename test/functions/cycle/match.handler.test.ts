@@ -119,10 +119,13 @@ describe('the matcher function', () => {
     assert.ok(rows[0]!.ends_at > later(began, minutes(4)));
   });
 
-  it('changes nothing in a dry run', async () => {
+  it('changes nothing in a dry run, and names what is wrong: nobody answers for the bank', async () => {
     const before = await lease();
     const known = await cycles();
-    assert.deepEqual(await handler({ dry_run: true }, lambda), { ended: 'dry_run' });
+    await assert.rejects(
+      handler({ dry_run: true }, lambda),
+      /^Error: the bank: it did not show its statement: unavailable \(/,
+    );
     assert.deepEqual([await lease(), await cycles()], [before, known]);
   });
 });

@@ -87,7 +87,7 @@ describe('a simulated bank in the cloud', () => {
       COLLECTION_ACCOUNT_NUMBER: ACCOUNT_NUMBER,
       COLLECTION_ACCOUNT_HOLDER: 'smart-transfer',
     });
-    ({ handler } = (await import('../../../local/bank-simulator/bank-simulator.handler.ts')));
+    ({ handler } = await import('../../../local/bank-simulator/bank-simulator.handler.ts'));
     const target = {
       invoke: async (event: unknown) => ({ outcome: 'returned', payload: await handler(event as never) }),
     };

@@ -52,6 +52,14 @@ describe('function host', () => {
     assert.notEqual(environment['HOME'], process.env['HOME']);
   });
 
+  it('gives two events at the same moment a process each, though one is warm', async () => {
+    const probe = await host.define('probe', { maximumConcurrency: 2 });
+    const { pid } = await ask(probe, {});
+    const both = await Promise.all([ask(probe, {}), ask(probe, {})]);
+    assert.equal(both.filter((one) => one.pid === pid).length, 1);
+    assert.equal(new Set(both.map((one) => one.pid)).size, 2);
+  });
+
   it('keeps a warm process for the next invocation', async () => {
     const probe = await host.define('probe');
     const first = await ask(probe, {});
