@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Bank } from '../../../functions/bank/bank.ts';
 import type { Sabotage } from '../../../local/simulation/functions.ts';
-import type { PlanChanges } from '../../../local/simulation/plan.ts';
+import { ALL_TROUBLES, type PlanChanges } from '../../../local/simulation/plan.ts';
 import { commandOf, shrink } from '../../../local/simulation/shrink.ts';
 import type { WorkerAnswer } from '../../../local/simulation/worker.ts';
 import { startWorldRunner, type WorldRunner } from '../../../local/simulation/world-runner.ts';
@@ -14,6 +14,18 @@ const SMALL: PlanChanges = { orders: 60, minutes: 15, lookEvery: 1 };
 
 /** Operators at work whenever they look. */
 const OPERATED = { review_decided: 1, transfer_approved: 1 } as const;
+
+/** More orders, and so more deposits that people decide on; nothing else befalls them. */
+const REFUNDED = {
+  orders: 150,
+  minutes: 15,
+  lookEvery: 10,
+  troubles: {
+    ...Object.fromEntries(ALL_TROUBLES.map((name) => [name, 0])),
+    review_decided: 1,
+    deposit_refunded: 1,
+  },
+} as const;
 
 describe('the simulator', function () {
   this.timeout(300_000);
@@ -92,7 +104,7 @@ describe('the simulator', function () {
 
     describe('a refund that leaves its deposit in review, to be refunded again,', () => {
       const broken: Broken = {
-        changes: { ...SMALL, troubles: { ...OPERATED, deposit_refunded: 1, review_undone: 0, kill: 0 } },
+        changes: REFUNDED,
         sabotage: {
           database: [
             'alter table deposit drop constraint deposit_has_its_refund',
@@ -157,7 +169,7 @@ describe('the simulator', function () {
 
     it('a refund that one person has asked for and approved', async () => {
       await findsWithin(10, /paid_elsewhere/, {
-        changes: { ...SMALL, troubles: { ...OPERATED, deposit_refunded: 1, review_undone: 0, kill: 0 } },
+        changes: REFUNDED,
         sabotage: {
           database: ['alter table approval drop constraint approval_second_person'],
           statement: (text) =>
@@ -253,14 +265,37 @@ describe('the simulator', function () {
 
   async function findsWithin(seeds: number, what: RegExp, { changes, sabotage }: Broken): Promise<void> {
     const found: string[] = [];
+    const watched = watchedSabotage(sabotage);
     for (let seed = 1; seed <= seeds; seed += 1) {
-      const { violations } = await runner.run(seed, changes, { sabotage });
+      const { violations } = await runner.run(seed, changes, { sabotage: watched.sabotage });
       if (violations.some(({ invariant }) => what.test(invariant))) return;
       found.push(...violations.map(({ invariant, detail }) => `${invariant} (${detail})`));
     }
+    assert.ok(watched.hasBroken(), 'the sabotage has changed no statement: nothing was broken');
     assert.fail(`${seeds} worlds found ${found.length === 0 ? 'nothing' : found.join(', ')}`);
   }
 });
+
+/** Tells whether a sabotage of statements has changed one: else that nothing is found says nothing. */
+function watchedSabotage(sabotage: Sabotage): {
+  readonly sabotage: Sabotage;
+  readonly hasBroken: () => boolean;
+} {
+  const { statement } = sabotage;
+  if (statement === undefined) return { sabotage, hasBroken: () => true };
+  let changed = 0;
+  return {
+    sabotage: {
+      ...sabotage,
+      statement: (text, who) => {
+        const after = statement(text, who);
+        if (after !== text) changed += 1;
+        return after;
+      },
+    },
+    hasBroken: () => changed > 0,
+  };
+}
 
 /** A proof of absence that waits for nothing: neither the bank's times nor the lease. */
 function believeAtOnce(text: string): string {
