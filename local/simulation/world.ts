@@ -11,7 +11,7 @@ import { createTokenDesk } from '../bank-simulator/token-desk.ts';
 import { createWire } from '../bank-simulator/wire.ts';
 import { accountFor, type Account } from './accounting.ts';
 import type { Cluster } from './cluster.ts';
-import { WorldDatabase, type Written } from './connections.ts';
+import { isConnectionTrouble, WorldDatabase, type Written } from './connections.ts';
 import { createFunctions, type Sabotage, type SimulatedFunctions } from './functions.ts';
 import { openWatch, type Moment, type Watch } from './invariants.ts';
 import { Desk } from './desk.ts';
@@ -33,6 +33,8 @@ import {
 } from './world-settings.ts';
 import { WorldState, type Violation } from './world-state.ts';
 
+/** When a person asks again whose statement has waited for a lock for too long. */
+const ASKS_AGAIN_AFTER_MS = 15_000;
 /** Cycles in which all must have come to its end, once nothing goes wrong any more. */
 const LAST_CYCLES_MAX = 40;
 
@@ -381,7 +383,14 @@ class World {
 
   #act(who: string, what: string, work: () => Promise<void>): void {
     this.#state.record(who, what, true);
-    work().catch(this.#fail);
+    work().catch((error: unknown) => {
+      if (!isConnectionTrouble(error)) {
+        this.#fail(error);
+        return;
+      }
+      // A function that stands still may hold a lock for longer than anybody waits; who is told so asks again.
+      this.#state.timeline.after(ASKS_AGAIN_AFTER_MS, () => this.#act(who, what, work));
+    });
   }
 
   readonly #fail = (error: unknown): void => {
