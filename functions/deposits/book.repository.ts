@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
+import type { BalanceRow } from '../ledger/edge-balances.ts';
 import { won } from '../shared/money.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
 import type { WithdrawalTable } from './deposit.table.ts';
@@ -232,28 +233,49 @@ export async function advanceBooked(
     .execute();
 }
 
-/** The first of an account's booked rows by the bank's time: the opening balance is the one right before it. */
-export async function readFirstBooked(
+/** An account's stored rows of the first second in which there are any, booked or not, in the order in which they were stored. */
+export async function readFirstSecond(
   trx: Transaction<Database>,
   account: string,
-): Promise<Pick<UnbookedRow, 'occurredAt' | 'direction' | 'amount' | 'balanceAfter'> | undefined> {
-  const row = await trx
-    .selectFrom('statement_row as s')
-    .innerJoin('collect_cursor as c', 'c.account', 's.account')
-    .select(['s.occurred_at', 's.direction', 's.amount', 's.balance_after'])
-    .where('s.account', '=', account)
-    .whereRef('s.row_id', '<=', 'c.booked_through')
-    .orderBy('s.occurred_at')
-    .orderBy('s.row_id')
-    .limit(1)
+): Promise<{ readonly at: Date; readonly rows: BalanceRow[] } | undefined> {
+  const first = await trx
+    .selectFrom('statement_row')
+    .select((eb) => eb.fn.min('occurred_at').as('at'))
+    .where('account', '=', account)
     .executeTakeFirst();
-  if (row === undefined) return undefined;
-  return {
-    occurredAt: row.occurred_at,
-    direction: row.direction,
-    amount: won(row.amount),
-    balanceAfter: row.balance_after,
-  };
+  const at = first?.at ?? undefined;
+  return at && { at, rows: await readBalancesAt(trx, account, at) };
+}
+
+/** Those of the next second in which there are any. */
+export async function readSecondAfter(
+  trx: Transaction<Database>,
+  account: string,
+  at: Date,
+): Promise<BalanceRow[]> {
+  const next = await trx
+    .selectFrom('statement_row')
+    .select((eb) => eb.fn.min('occurred_at').as('at'))
+    .where('account', '=', account)
+    .where('occurred_at', '>', at)
+    .executeTakeFirst();
+  const second = next?.at ?? undefined;
+  return second === undefined ? [] : await readBalancesAt(trx, account, second);
+}
+
+async function readBalancesAt(trx: Transaction<Database>, account: string, at: Date): Promise<BalanceRow[]> {
+  const rows = await trx
+    .selectFrom('statement_row')
+    .select(['direction', 'amount', 'balance_after'])
+    .where('account', '=', account)
+    .where('occurred_at', '=', at)
+    .orderBy('row_id')
+    .execute();
+  return rows.map(({ direction, amount, balance_after }) => ({
+    direction,
+    amount: amount.toString(),
+    balance_after: balance_after.toString(),
+  }));
 }
 
 /** Whether an account's opening balance is still to be posted. */

@@ -1,9 +1,9 @@
-import { balanceBefore } from '../bank/balance-before.ts';
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence, LeaseLost } from '../cycle/lease.ts';
 import type { Database } from '../database.ts';
 import { bankAccount, SUSPENSE } from '../ledger/accounts.ts';
-import { insertPostings } from '../ledger/ledger.repository.ts';
+import { openingBalance } from '../ledger/edge-balances.ts';
+import { insertPostings, readOpening } from '../ledger/ledger.repository.ts';
 import { depositPosting, openingCorrection, openingPostings, type NewPosting } from '../ledger/postings.ts';
 import type { Trx } from '../shared/postgres.ts';
 import { noticeUnknownReference } from '../transfers/restore.repository.ts';
@@ -14,9 +14,10 @@ import {
   insertWithdrawals,
   needsOpening,
   readAttemptsByReference,
-  readFirstBooked,
+  readFirstSecond,
   readReversible,
   readRules,
+  readSecondAfter,
   readUnbooked,
   type NewDeposit,
   type NewWithdrawal,
@@ -198,18 +199,26 @@ function untilReversal(rows: readonly UnbookedRow[]): readonly UnbookedRow[] {
   return next === -1 ? rows : rows.slice(0, next);
 }
 
-/** Posts the balance before an account's first row, once; and what it is off by, when a row shows up late that lies still before that. */
+/**
+ * Posts the balance before an account's first row, once; and what it is off by, when rows show up late that lie before that, or within its second: which of
+ * a second's rows was first, only all of them tell.
+ */
 async function openAccount(
   trx: Trx<Database>,
   account: string,
   rows: readonly UnbookedRow[],
 ): Promise<NewPosting[]> {
   const [earliest] = inTime(rows);
-  if (earliest === undefined) return [];
-  if (await needsOpening(trx, account)) return openingPostings(account, balanceBefore(earliest));
-  const first = await readFirstBooked(trx, account);
-  if (first === undefined || first.occurredAt <= earliest.occurredAt) return [];
-  return openingCorrection(account, balanceBefore(earliest) - balanceBefore(first));
+  const first = await readFirstSecond(trx, account);
+  if (first === undefined || earliest === undefined) return [];
+  if (await needsOpening(trx, account))
+    return openingPostings(
+      account,
+      openingBalance(first.rows, await readSecondAfter(trx, account, first.at)),
+    );
+  if (earliest.occurredAt > first.at) return [];
+  const balance = openingBalance(first.rows, await readSecondAfter(trx, account, first.at));
+  return openingCorrection(account, balance - (await readOpening(trx, account)));
 }
 
 function inTime(rows: readonly UnbookedRow[]): UnbookedRow[] {

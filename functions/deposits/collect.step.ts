@@ -47,7 +47,8 @@ export type CollectOutcome =
 
 /**
  * Reads what is new on an account's statement and stores each row once. What was read is stored part by part, so that a cycle that runs out of
- * time, or a bank that stops answering, leaves a cursor from which the next cycle goes on.
+ * time, or a bank that stops answering, leaves a cursor from which the next cycle goes on. A reading in several cycles is as whole as its parts: a gap of the
+ * balances in an earlier one is a gap of the read.
  */
 export async function collect(context: CycleContext, account: string): Promise<CollectOutcome> {
   const { db, now, token } = context;
@@ -59,8 +60,9 @@ export async function collect(context: CycleContext, account: string): Promise<C
   const range = planRead(cursor, now);
   if (range === undefined) return { outcome: 'complete', fresh: 0 };
 
-  const stored = await readAndStore(context, account, range, NOTHING_READ, async (trx, readThrough) => {
-    await advanceCursor(trx, account, readThrough);
+  const before = { ...NOTHING_READ, chain: cursor.resumeChain };
+  const stored = await readAndStore(context, account, range, before, async (trx, readThrough, { chain }) => {
+    await advanceCursor(trx, account, readThrough, chain);
   });
   const { counts, end } = stored;
   if (end.outcome !== 'complete') return { ...end, fresh: counts.fresh };

@@ -1,5 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { ReviewReason } from './match.ts';
+import type { IdentifiedRead } from './row-identity.ts';
 
 /** One row of the bank's statement as first seen. Append-only. */
 export interface StatementRowTable {
@@ -51,6 +52,8 @@ export interface CollectCursorTable {
   read_through: Date;
   /** Where a reading broke off: the next one goes on here, without going back over the overlap. */
   resume_at: ColumnType<Date | null, Date | null | undefined>;
+  /** What the part before that showed of the balances. */
+  resume_chain: ColumnType<IdentifiedRead['chain'] | null, IdentifiedRead['chain'] | null | undefined>;
   /** The KST date, `YYYY-MM-DD`, of the last reading of the last three days. */
   reread_on: string | null;
   /** Set while a reading again of earlier days is under way. */

@@ -10,6 +10,8 @@ export interface Cursor {
   readonly readThrough: Date;
   /** Where the last reading broke off, if it did. */
   readonly resumeAt: Date | null;
+  /** What the part before that showed of the balances. */
+  readonly resumeChain: IdentifiedRead['chain'];
   readonly rereadOn: string | null;
   readonly rereading: RereadProgress | undefined;
 }
@@ -63,7 +65,7 @@ export async function readCursor(db: Kysely<Database>, account: string): Promise
 export async function findCursor(db: Kysely<Database>, account: string): Promise<Cursor | undefined> {
   const row = await db
     .selectFrom('collect_cursor')
-    .select(['begins_at', 'read_through', 'resume_at', 'reread_on', 'rereading'])
+    .select(['begins_at', 'read_through', 'resume_at', 'resume_chain', 'reread_on', 'rereading'])
     .where('account', '=', account)
     .executeTakeFirst();
   if (row === undefined) return undefined;
@@ -71,6 +73,7 @@ export async function findCursor(db: Kysely<Database>, account: string): Promise
     beginsAt: row.begins_at,
     readThrough: row.read_through,
     resumeAt: row.resume_at,
+    resumeChain: (row.resume_at === null ? null : row.resume_chain) ?? 'whole',
     rereadOn: row.reread_on,
     rereading: row.rereading === null ? undefined : progressOf(row.rereading),
   };
@@ -146,17 +149,22 @@ export async function insertFreshRows(
   assertRows('statement rows stored', Number(inserted.numAffectedRows), fresh.length);
 }
 
-/** Moves the cursor over what was read to its last page, never back; the reading goes on there if it breaks off. */
+/**
+ * Moves the cursor over what was read to its last page, never back; the reading goes on there if it breaks off, and remembers what its balances showed up
+ * to there.
+ */
 export async function advanceCursor(
   trx: Transaction<Database>,
   account: string,
   readThrough: Date,
+  chain: IdentifiedRead['chain'],
 ): Promise<void> {
   await trx
     .updateTable('collect_cursor')
     .set({
       read_through: sql<Date>`greatest(read_through, ${readThrough})`,
       resume_at: new Date(readThrough.getTime() + 1000),
+      resume_chain: chain,
     })
     .where('account', '=', account)
     .execute();
@@ -164,7 +172,11 @@ export async function advanceCursor(
 
 /** The reading has come to its end: the next one goes back over the overlap again. */
 export async function endReading(trx: Transaction<Database>, account: string): Promise<void> {
-  await trx.updateTable('collect_cursor').set({ resume_at: null }).where('account', '=', account).execute();
+  await trx
+    .updateTable('collect_cursor')
+    .set({ resume_at: null, resume_chain: null })
+    .where('account', '=', account)
+    .execute();
 }
 
 /** Keeps how far a reading again has come, so that the next cycle goes on there. */

@@ -1,4 +1,4 @@
-import { closingBalance, type BalanceRow } from './closing-balance.ts';
+import { closingBalance, type BalanceRow } from './edge-balances.ts';
 
 export interface StatementBalanceRow extends BalanceRow {
   readonly rowId: bigint;

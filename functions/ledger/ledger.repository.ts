@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
+import { bankAccount, OPENING } from './accounts.ts';
 import type { NewPosting } from './postings.ts';
 import { sealedThrough } from './seal.repository.ts';
 
@@ -56,4 +57,15 @@ export async function readBalances(
       (case when account like 'bank:%' then sum(debits) - sum(credits) else sum(credits) - sum(debits) end)::bigint as balance
     from moved where ${wanted} group by account`.execute(db);
   return new Map(rows.map((row) => [row.account, row.balance]));
+}
+
+/** The balance that a bank account is booked to have opened with, corrections of it included, won. */
+export async function readOpening(trx: Transaction<Database>, account: string): Promise<bigint> {
+  const bank = bankAccount(account);
+  const { rows } = await sql<{ opening: bigint }>`
+    select coalesce(sum(case when debit = ${bank} then amount else -amount end), 0)::bigint as opening from posting
+    where kind in ('opening', 'correction') and (debit, credit) in ((${bank}, ${OPENING}), (${OPENING}, ${bank}))`.execute(
+    trx,
+  );
+  return rows[0]?.opening ?? 0n;
 }

@@ -2,7 +2,7 @@ import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { bankAccount } from './accounts.ts';
 import type { StatementBalanceRow } from './balance-gaps.ts';
-import type { BalanceRow } from './closing-balance.ts';
+import type { BalanceRow } from './edge-balances.ts';
 import { NAMED_MAX } from './difference.ts';
 
 /** A transfer that the statement never showed is counted for so long, days, so that a cycle does not look at every transfer there ever was; the drift stays. */

@@ -5,7 +5,7 @@ import type { Trx } from '../shared/postgres.ts';
 import { endPause, haltAndSayOnce, raiseAlarm, raiseStop } from '../transfers/stops.repository.ts';
 import { bankAccount } from './accounts.ts';
 import { balanceGaps } from './balance-gaps.ts';
-import { closingBalance } from './closing-balance.ts';
+import { closingBalance } from './edge-balances.ts';
 import { NAMED_MAX } from './difference.ts';
 import { readBalances } from './ledger.repository.ts';
 import {

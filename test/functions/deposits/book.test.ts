@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import pg from 'pg';
+import type { StatementRow } from '../../../functions/bank/bank.ts';
 import { LeaseLost } from '../../../functions/cycle/lease.ts';
 import type { Database } from '../../../functions/database.ts';
 import { book } from '../../../functions/deposits/book.step.ts';
@@ -199,6 +200,48 @@ describe('booking', () => {
       assert.equal(balances.get(`bank:${ACCOUNT}`), 1070n);
       assert.equal(balances.get('opening'), 1000n);
       assert.equal(balances.get('unallocated'), 70n);
+    });
+
+    it('is corrected when a row of the first second shows up late, whichever of them it is', async () => {
+      for (const [account, missing] of [
+        ['first', 0],
+        ['middle', 1],
+        ['last', 2],
+      ] as const) {
+        const statement = new Statement(1000n);
+        statement.in(10n, '하나', at('10:00:00'));
+        statement.in(20n, '둘', at('10:00:00'));
+        statement.in(40n, '셋', at('10:00:00'));
+        await storeStatement(
+          test.db,
+          statement.rows.filter((_, index) => index !== missing),
+          account,
+        );
+        const context = await cycleAt(test, now);
+        await book(context, account);
+        await storeStatement(test.db, statement.rows, account);
+        await book(context, account);
+        assert.equal((await readBalances(test.db)).get(`bank:${account}`), 1070n, account);
+      }
+    });
+
+    it('is the same when a page ends within the first second, and in whatever order its rows came', async () => {
+      const statement = new Statement(1000n);
+      statement.in(10n, '하나', at('10:00:00'));
+      statement.in(20n, '둘', at('10:00:00'));
+      statement.in(40n, '셋', at('10:00:00'));
+      const [first, second, third] = statement.rows as [StatementRow, StatementRow, StatementRow];
+      for (const [index, rows] of [
+        [third, first, second],
+        [second, third, first],
+        [third, second, first],
+      ].entries()) {
+        const account = `order ${index}`;
+        await storeStatement(test.db, rows, account);
+        const context = await cycleAt(test, now, { settings: { pageSize: 1 } });
+        await book(context, account);
+        assert.equal((await readBalances(test.db)).get(`bank:${account}`), 1070n, account);
+      }
     });
   });
 

@@ -176,6 +176,19 @@ describe('collecting', () => {
     assert.deepEqual(bank.requests[asked]?.from, overlap);
   });
 
+  it('is as whole as its parts, however many cycles it takes, and is whole again once a late row has shown up', async () => {
+    const rows = rowsAMinute(20);
+    const bank = new ScriptedBank(rows.filter((_, n) => n !== 3));
+    bank.pageRows = 10;
+    bank.beforePage = (count) => (count === 2 ? refusal() : undefined);
+    assert.equal((await read(bank)).outcome, 'refused');
+    assert.equal((await read(bank, later(now, minutes(5)))).outcome, 'complete');
+    bank.shown = rows;
+    assert.deepEqual(await read(bank, later(now, minutes(10))), { outcome: 'complete', fresh: 1 });
+    const all = await reads();
+    assert.deepEqual([all[0]?.chain, all.at(-1)?.chain], ['broken', 'whole']);
+  });
+
   it('refuses a page that leads to one that was read, and asks no further', async () => {
     const bank = new ScriptedBank(rowsAMinute(3));
     const list = bank.listTransactions.bind(bank);
