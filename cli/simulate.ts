@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { ALL_TROUBLES, type AnyTrouble, type PlanChanges } from '../local/simulation/plan.ts';
 import { commandOf, shrink } from '../local/simulation/shrink.ts';
 import { simulate, type Failure, type Totals } from '../local/simulation/simulate.ts';
-import { startWorldRunner } from '../local/simulation/world-runner.ts';
+import { startWorldRunner, type WorldRunner } from '../local/simulation/world-runner.ts';
 
 /** So many failures are made smaller and told at length; the rest are named. */
 const SHRUNK_MAX = 3;
@@ -123,20 +123,29 @@ async function tellFailures(failures: readonly Failure[]): Promise<void> {
   try {
     for (const failure of failures) {
       say(`\nLooking for the smallest world of seed ${failure.seed} in which ${failure.invariant} fails …`);
-      const shrunk = await shrink(runner, failure.seed, changes);
-      if (shrunk === undefined) {
-        say(
-          `It did not fail again: the run of seed ${failure.seed} hangs on something that no seed decides.`,
-        );
-        continue;
+      try {
+        await tellSmallest(runner, failure.seed);
+      } catch (error) {
+        // A world that ends by an error, and not by a broken invariant, is a mistake of the simulator; what the run has counted is told all the same.
+        const told = error instanceof Error ? (error.stack ?? error.message) : String(error);
+        say(`A world of seed ${failure.seed} ended by an error: ${told}`);
+        say(`Repeat it: ${commandOf(failure.seed, changes)}`);
       }
-      for (const line of shrunk.result.history.slice(-LINES_MAX)) say(line);
-      for (const { invariant, detail } of shrunk.result.violations) say(`${invariant}: ${detail}`);
-      say(`Repeat it: ${commandOf(failure.seed, shrunk.changes)}`);
     }
   } finally {
     await runner.close();
   }
+}
+
+async function tellSmallest(runner: WorldRunner, seed: number): Promise<void> {
+  const shrunk = await shrink(runner, seed, changes);
+  if (shrunk === undefined) {
+    say(`It did not fail again: the run of seed ${seed} hangs on something that no seed decides.`);
+    return;
+  }
+  for (const line of shrunk.result.history.slice(-LINES_MAX)) say(line);
+  for (const { invariant, detail } of shrunk.result.violations) say(`${invariant}: ${detail}`);
+  say(`Repeat it: ${commandOf(seed, shrunk.changes)}`);
 }
 
 function failureText({ seed: failed, invariant, detail }: Failure): string {

@@ -3,6 +3,7 @@ import type { Database } from '../../functions/database.ts';
 import type { PayeeAccount } from '../../functions/bank/payee-account.ts';
 import { approveAccount, rejectAccount, requestAccount } from '../../functions/orders/payout-account.step.ts';
 import { readAccounts } from '../../functions/orders/payout-account.repository.ts';
+import { correctSuspense } from '../../functions/ledger/correct.step.ts';
 import type { Refused } from '../../functions/people/refusal.ts';
 import type { Decided } from '../../functions/reviews/allocate.step.ts';
 import { assignDeposit } from '../../functions/reviews/assign.step.ts';
@@ -37,6 +38,9 @@ import {
 
 /** They agree by twos, and each of them errs now and then. */
 const NAMES = ['kim', 'lee', 'park'] as const;
+
+/** What the statement says of cash that somebody took. */
+export const CASH_TEXT = '현금인출';
 
 /** The holder of the accounts that buyers pay from and want their money back to. */
 export const BUYER = '구매자';
@@ -390,8 +394,34 @@ function resuming(despite: boolean): Command {
   };
 }
 
+/** What people do at the end: say whose it is what nothing explains, and let payouts go on. */
+export async function explainAndResume(people: Pick<People, 'db' | 'state'>): Promise<void> {
+  await explainWithdrawals(people);
+  await endHalts(people);
+}
+
+/**
+ * Two people say of the cash that somebody took, having asked, that it was the owner's. Until then it may be the payout of a transfer in
+ * doubt, whose absence nobody can prove.
+ */
+async function explainWithdrawals({ db, state }: Pick<People, 'db' | 'state'>): Promise<void> {
+  const rows = await db
+    .selectFrom('withdrawal')
+    .select(['row_id', 'text'])
+    .where('state', '=', 'unexplained')
+    .orderBy('row_id')
+    .execute();
+  for (const { row_id: rowId, text } of rows) {
+    if (text !== CASH_TEXT) continue;
+    for (const who of NAMES.slice(0, 2)) {
+      const correction = { rowId, to: 'owner', amount: undefined };
+      required(await correctSuspense(db, actingAs(who, state.timeline.now()), correction));
+    }
+  }
+}
+
 /** Lets payouts go on, whatever stands in the way: two people do it, of whom one may have asked for something else before. */
-export async function endHalts({ db, state }: Pick<People, 'db' | 'state'>): Promise<void> {
+async function endHalts({ db, state }: Pick<People, 'db' | 'state'>): Promise<void> {
   for (const who of [...NAMES, ...NAMES]) {
     const outcome = await resumePayouts(db, actingAs(who, state.timeline.now()), true);
     if (outcome.outcome === 'refused' && outcome.code === 'not_halted') return;

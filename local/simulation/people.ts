@@ -5,7 +5,7 @@ import type { SimulatedRow } from '../bank-simulator/bank-state.ts';
 import { payBill } from '../demo/buyers.ts';
 import type { Command } from './desk.ts';
 import type { TroubleName } from './plan.ts';
-import { BUYER, changeAccount, OPERATORS } from './operators.ts';
+import { BUYER, CASH_TEXT, changeAccount, OPERATORS } from './operators.ts';
 import { MINUTE_MS, nowAndThen, someMomentMs, type People, type Person } from './person.ts';
 
 export const PEOPLE: readonly Person[] = [
@@ -141,7 +141,7 @@ function unexplainedWithdrawals(people: People): void {
   nowAndThen(people, 20, () => {
     const amount = won(BigInt(state.random.integer(1, 20)) * 1000n);
     if ((bank.balance(accounts.payout) ?? 0n) < amount || !state.befalls('withdrawal_unexplained')) return;
-    bank.withdraw({ account: accounts.payout, amount, text: '현금인출' });
+    bank.withdraw({ account: accounts.payout, amount, text: CASH_TEXT });
     state.record('somebody', `takes ${amount.toString()}, which nothing explains`, true);
   });
 }

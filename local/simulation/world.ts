@@ -16,7 +16,7 @@ import { createFunctions, type Sabotage, type SimulatedFunctions } from './funct
 import { openWatch, type Moment, type Watch } from './invariants.ts';
 import { Desk } from './desk.ts';
 import type { LockMonitor } from './lock-monitor.ts';
-import { endHalts, giveAccount } from './operators.ts';
+import { explainAndResume, giveAccount } from './operators.ts';
 import { OWNERS_TEXT, PEOPLE } from './people.ts';
 import { AFTERWARDS_MS, MINUTE_MS, type People, type SimulatedSeller } from './person.ts';
 import type { AnyTrouble, WorldPlan } from './plan.ts';
@@ -319,7 +319,7 @@ class World {
     this.#state.timeline.after(2.5 * MINUTE_MS, () =>
       this.#act('operator', 'does what is left to do', async () => {
         for (const seller of this.#sellers) await giveAccount(this.#people, seller);
-        await endHalts(this.#people);
+        await explainAndResume(this.#people);
       }),
     );
     let left = LAST_CYCLES_MAX;
@@ -351,7 +351,7 @@ class World {
           return;
         }
         const stopped = result.stops.filter((name) => name.startsWith('halt'));
-        if (stopped.length > 0) this.#act('operator', 'ends halts', () => endHalts(this.#people));
+        if (stopped.length > 0) this.#act('operator', 'ends halts', () => explainAndResume(this.#people));
         const { rows } = await sql<{ open: bigint }>`
           select count(*) as open from transfer where state in ('planned', 'queued', 'sending', 'unknown')`.execute(
           this.#owner,
