@@ -38,24 +38,17 @@ function groupBySecond<Row extends ChainRow>(rows: readonly Row[]): Row[][] {
   return groups;
 }
 
-/** Where a group's trail can begin: at one balance; at any of its balances, when it leads back to its beginning; or nowhere. */
-type Start =
-  | { readonly at: 'one'; readonly balance: Won }
-  | { readonly at: 'any'; readonly hint: Won | undefined }
-  | { readonly at: 'none' };
+/** The balances at which a group's trail can begin: one of them; each, where it leads back to its beginning; nothing where there is no trail. */
+type Starts = ReadonlySet<Won> | undefined;
 
-/** A group that leads back to its beginning says nothing about where that is; the group after it does. */
-function possibleStarts(groups: readonly (readonly ChainRow[])[]): Start[] {
-  let next: Won | undefined;
-  const starts = groups.toReversed().map((group) => {
-    const start = startOf(group, next);
-    next = start.at === 'one' ? start.balance : start.at === 'any' ? start.hint : undefined;
-    return start;
-  });
+/** A group that leads back to its beginning says nothing about where that is; the groups after it do. */
+function possibleStarts(groups: readonly (readonly ChainRow[])[]): Starts[] {
+  let next: Starts;
+  const starts = groups.toReversed().map((group) => (next = startsOf(group, next)));
   return starts.reverse();
 }
 
-function startOf(group: readonly ChainRow[], next: Won | undefined): Start {
+function startsOf(group: readonly ChainRow[], next: Starts): Starts {
   const surplus = new Map<Won, number>();
   const add = (balance: Won, count: number) => surplus.set(balance, (surplus.get(balance) ?? 0) + count);
   for (const row of group) {
@@ -63,21 +56,20 @@ function startOf(group: readonly ChainRow[], next: Won | undefined): Start {
     add(row.balanceAfter, -1);
   }
   const uneven = [...surplus].filter(([, count]) => count !== 0);
-  if (uneven.length === 0)
-    return { at: 'any', hint: next !== undefined && surplus.has(next) ? next : undefined };
+  if (uneven.length === 0) {
+    const all = new Set(surplus.keys());
+    const joined = next === undefined ? all : new Set([...all].filter((balance) => next.has(balance)));
+    return joined.size > 0 ? joined : all;
+  }
   const [start, ...others] = uneven.filter(([, count]) => count > 0);
-  return start?.[1] === 1 && others.length === 0 ? { at: 'one', balance: start[0] } : { at: 'none' };
+  return start?.[1] === 1 && others.length === 0 ? new Set([start[0]]) : undefined;
 }
 
-function chooseStart(
-  group: readonly ChainRow[],
-  previous: Won | undefined,
-  start: Start | undefined,
-): Won | undefined {
-  if (start === undefined || start.at === 'none') return undefined;
-  if (start.at === 'one') return start.balance;
-  if (previous !== undefined && group.some((row) => row.balanceAfter === previous)) return previous;
-  return start.hint ?? (group[0] && balanceBefore(group[0]));
+function chooseStart(group: readonly ChainRow[], previous: Won | undefined, starts: Starts): Won | undefined {
+  if (starts === undefined) return undefined;
+  if (previous !== undefined && starts.has(previous)) return previous;
+  const inFile = group[0] && balanceBefore(group[0]);
+  return inFile !== undefined && starts.has(inFile) ? inFile : [...starts][0];
 }
 
 function chainFrom<Row extends ChainRow>(group: readonly Row[], start: Won | undefined): readonly Row[] {

@@ -100,6 +100,17 @@ describe('ordering by the chain of balances', () => {
     assert.deepEqual(names(orderByBalanceChain([rows[0]!, rows[2]!, rows[1]!])), ['r0', 'r1', 'r2']);
   });
 
+  it('lets seconds say it together that all return to their beginnings', () => {
+    const rows = account(6n, [
+      { seconds: 0, change: -1n },
+      { seconds: 0, change: 1n },
+      { seconds: 1, change: 2n },
+      { seconds: 0, change: -2n },
+    ]);
+    const inFile = [rows[1]!, rows[0]!, rows[3]!, rows[2]!];
+    assert.deepEqual(names(orderByBalanceChain(inFile)), ['r0', 'r1', 'r2', 'r3']);
+  });
+
   it('lets the row after say it when nothing stands before', () => {
     const rows = account(6n, [
       { seconds: 0, change: -1n },
