@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../functions/shared/clock.ts';
 import { lockFolder } from '../local/folder-lock.ts';
-import { COLLECTION_ACCOUNT, startSystem } from '../local/system.ts';
+import { COLLECTION_ACCOUNT, openCollectionAccount, startSystem } from '../local/system.ts';
 
 const FUNCTIONS = ['matcher', 'settlement', 'verification', 'rotation'] as const;
 
@@ -53,6 +53,7 @@ async function invoke(name: (typeof FUNCTIONS)[number], event: unknown, folder: 
       durable: true,
       onLog: (line) => process.stderr.write(`${line.from}: ${line.text}\n`),
     });
+    openCollectionAccount(system.bank);
     try {
       const result = await system[name].invoke(event);
       process.stdout.write(`${JSON.stringify(result.outcome === 'returned' ? result.payload : result)}\n`);

@@ -11,7 +11,7 @@ import {
   type AllVariables,
   type FunctionKind,
 } from '../functions/shared/environment.ts';
-import type { Won } from '../functions/shared/money.ts';
+import { won } from '../functions/shared/money.ts';
 import { openDatabase, openDatabaseAs, type PostgresAddress } from '../functions/shared/postgres.ts';
 import { createSecrets } from '../functions/shared/secrets.ts';
 import { LOCAL_REGION } from './aws-json-server.ts';
@@ -115,14 +115,18 @@ export interface SystemOptions {
   readonly onSandboxExit?: (exit: SandboxExit) => void;
 }
 
-/** Opens the collection account at the system's bank; once more, as after a restart, changes nothing. */
-export function openCollectionAccount(bank: BankSimulator, openingBalance: Won): void {
+/** What the collection account holds before the first deposit. */
+const OPENING_BALANCE = won(1_000_000n);
+
+/** Opens the collection account at the system's bank; where there is one, as after a restart or a run on own files, nothing changes. */
+export function openCollectionAccount(bank: BankSimulator): void {
+  if (bank.hasAccount(COLLECTION_ACCOUNT)) return;
   bank.openAccount({
     fintechUseNum: COLLECTION_ACCOUNT,
     bankCode: COLLECTION_BANK_CODE,
     accountNumber: ACCOUNT_NUMBERS[COLLECTION_ACCOUNT],
     holder: COLLECTION_ACCOUNT_HOLDER,
-    openingBalance,
+    openingBalance: OPENING_BALANCE,
   });
 }
 

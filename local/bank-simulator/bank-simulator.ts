@@ -43,6 +43,7 @@ export interface BankSimulator {
   readonly url: string;
   /** Opens an account; opening the same one again, as after a restart, changes nothing. */
   openAccount(account: SimulatedAccount): void;
+  hasAccount(account: string): boolean;
   /** Pays into an account and answers the row, with its text as the statement will show it. */
   deposit(deposit: Deposit): SimulatedRow;
   /** Takes a file's rows as they are into an account of their own. Each shows once its time has come. */
@@ -116,6 +117,7 @@ export async function startBankSimulator(options: BankSimulatorOptions): Promise
   return {
     url: `http://127.0.0.1:${port}`,
     openAccount: (account) => bank.openAccount(account),
+    hasAccount: (account) => bank.account(account) !== undefined,
     deposit: (deposit) => bank.deposit(deposit),
     loadStatement: (account, rows) => bank.loadStatement(account, rows),
     closeDestination: (bankCode, accountNumber) => bank.closeDestination(bankCode, accountNumber),

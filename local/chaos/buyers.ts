@@ -57,7 +57,7 @@ const NAMES = [
 
 /** Opens the collection account, which is the payout account too, and approved payout accounts for every seller. */
 export async function openShops({ bank, db, vault }: LocalSystem, clock: Clock): Promise<void> {
-  openCollectionAccount(bank, won(1_000_000n));
+  openCollectionAccount(bank);
   const sellers = SELLER_LIST.map(({ sellerId, accountNumber, feeRate }) => ({
     sellerId,
     shopId: SHOP,

@@ -6,7 +6,7 @@ import { createApiKey, endApiKey } from '../../functions/shops/api-keys.step.ts'
 import { listApiKeys } from '../../functions/shops/shop.repository.ts';
 import { addSellers } from '../../functions/orders/seller.repository.ts';
 import { systemClock } from '../../functions/shared/clock.ts';
-import { formatWon, won, type BasisPoints } from '../../functions/shared/money.ts';
+import { formatWon, type BasisPoints } from '../../functions/shared/money.ts';
 import type { Faults } from '../bank-simulator/faults.ts';
 import { checkBooks } from '../check-books.ts';
 import { cycleLine, paidBetween } from '../cycle-line.ts';
@@ -114,7 +114,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoOutcome> {
 
 /** Opens the bank account and the demo shop. Answers an API key of the shop; keys of earlier runs are revoked. */
 async function openShops(system: LocalSystem): Promise<string> {
-  openCollectionAccount(system.bank, won(1_000_000n));
+  openCollectionAccount(system.bank);
   await system.db.transaction().execute(async (trx) => {
     const sellers = SELLERS.map(({ sellerId, name, accountNumber, feeRate }) => ({
       sellerId,

@@ -73,7 +73,7 @@ describe('secrets that rotate under load', function () {
       },
     });
     secrets = localSecretsClient(system.secretsManager.endpoint);
-    openCollectionAccount(system.bank, won(1_000_000n));
+    openCollectionAccount(system.bank);
   });
   afterEach(async () => {
     onLine.clear();

@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { MatchResult } from '../../functions/cycle/match.handler.ts';
 import { systemClock } from '../../functions/shared/clock.ts';
-import { won } from '../../functions/shared/money.ts';
 import { createApiKey } from '../../functions/shops/api-keys.step.ts';
 import { parseShopId } from '../../functions/shops/api-key.ts';
 import { createShopClient, type ShopClient } from '../../local/demo/shop-client.ts';
@@ -46,7 +45,7 @@ export async function startShopSystem(
     onLog: (line) => lines.push(line),
     ...options,
   });
-  openCollectionAccount(system.bank, won(1_000_000n));
+  openCollectionAccount(system.bank);
   return {
     system,
     lines,
