@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { Sha256 } from '@smithy/core/checksum';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { z } from 'zod';
 import { headersOf, NoAnswer, type Carried, type Question } from './carrier.ts';
+import { outputsCommand, readStackOutputs } from './stack-outputs.ts';
 
 /** Where a stack's operators are reached. */
 interface Place {
@@ -22,8 +20,6 @@ const TRY_AGAIN_AFTER_MS = [500, 3000];
 
 /** Who is told to wait waits no longer than this, ms: a database that was paused is back by then. */
 const WAIT_MS_MAX = 30_000;
-
-const PROJECT = fileURLToPath(new URL('..', import.meta.url));
 
 /** What the program says of a stack (`pulumi stack output`). */
 const outputs = z.object({ operatorsUrl: z.url(), region: z.string().min(1).optional() });
@@ -120,22 +116,11 @@ async function placeOf({ stack, url: given }: { stack: string; url: string | und
 }
 
 async function askPulumi(stack: string): Promise<z.infer<typeof outputs>> {
-  const args = ['stack', 'output', '--json', '--stack', stack];
-  const command = `pulumi ${args.join(' ')}`;
   const otherwise = "or give the operators' address with --url";
-  let out: string;
-  try {
-    ({ stdout: out } = await promisify(execFile)('pulumi', args, { cwd: PROJECT }));
-  } catch (error) {
-    const { code, message, stderr } = error as { code?: unknown; message: string; stderr?: string };
-    throw new NoAnswer(
-      code === 'ENOENT'
-        ? `there is no pulumi to ask for the stack's address: run this as npx smart-transfer, which brings it, ${otherwise}`
-        : `${command} failed: ${(stderr ?? message).trim()}; log in to Pulumi, ${otherwise}`,
-    );
-  }
-  const read = outputs.safeParse(JSON.parse(out));
+  const read = outputs.safeParse(await readStackOutputs(stack, otherwise));
   if (!read.success)
-    throw new NoAnswer(`${command} names no operatorsUrl: deploy the stack (pulumi up), ${otherwise}`);
+    throw new NoAnswer(
+      `${outputsCommand(stack)} names no operatorsUrl: deploy the stack (pulumi up), ${otherwise}`,
+    );
   return read.data;
 }
