@@ -82,7 +82,7 @@ async function rehearse(
       } else {
         if (read !== undefined) {
           const known = await readKnownRows(trx, account, read.range);
-          const { fresh } = identifyRows(read.rows, known.rows, known.balanceBefore);
+          const { fresh } = identifyRows(read.rows, known.rows, known.balancesBefore);
           await insertFreshRows(trx, account, fresh, now);
         }
         const { settings } = parts;

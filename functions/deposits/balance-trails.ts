@@ -1,3 +1,5 @@
+import { balanceBefore } from '../bank/balance-before.ts';
+
 /** Equal movements within one second: rows that step from one balance to the same other one. */
 export interface Step {
   readonly from: bigint;
@@ -24,6 +26,36 @@ export interface JoinedSecond {
 
 /** A second with more open questions than this is left undecided: a bound, which no real second comes near. */
 const TRAILS_MAX = 512;
+
+/** What a row's place in the chain of balances is made of. */
+export interface TrailRow {
+  readonly direction: 'in' | 'out';
+  readonly amount: bigint;
+  readonly balanceAfter: bigint;
+  /** It may be a repetition of another row. */
+  readonly possibleDuplicate: boolean;
+}
+
+/** A second with more movements than this that may be repetitions is left undecided. */
+const DOUBTFUL_MAX = 5;
+
+/** Every way in which stored rows of one second can have followed each other, with what may be a repetition and without it. */
+export function trailsOfRows(rows: readonly TrailRow[]): Trail[] {
+  const steps = [...Map.groupBy(rows, (row) => `${balanceBefore(row)} ${row.balanceAfter}`).values()].flatMap(
+    (alike) => {
+      const [row] = alike;
+      const sure = alike.filter(({ possibleDuplicate }) => !possibleDuplicate).length;
+      return row === undefined
+        ? []
+        : [{ from: balanceBefore(row), to: row.balanceAfter, least: sure, most: alike.length }];
+    },
+  );
+  const doubtful = steps.filter(({ least }) => least === 0);
+  if (doubtful.length > DOUBTFUL_MAX) return [];
+  let ways = [steps.filter(({ least }) => least > 0)];
+  for (const step of doubtful) ways = ways.flatMap((way) => [way, [...way, { ...step, least: 1 }]]);
+  return ways.flatMap(trailsOf);
+}
 
 /** Every way in which the steps of one second can form a trail: how often each was taken, from which balance to which. */
 export function trailsOf(steps: readonly Step[]): Trail[] {
@@ -117,21 +149,21 @@ function hangsTogether(steps: readonly Step[]): boolean {
  * the one before (a row is late, or wrong) begins anew.
  *
  * @param seconds each second's trails, in time's order.
- * @param balanceBefore the balance before the first second, where it is known.
+ * @param balancesBefore the balances at which the time before the first second may have ended; nothing where that is not known.
  */
 export function joinTrails(
   seconds: readonly (readonly Trail[])[],
-  balanceBefore: bigint | undefined,
+  balancesBefore: ReadonlySet<bigint> | undefined,
 ): JoinedSecond[] {
   const joined: { trails: readonly Trail[]; joined: boolean }[] = [];
-  let ends = balanceBefore === undefined ? undefined : new Set([balanceBefore]);
+  let ends = balancesBefore;
   for (const trails of seconds) {
     const reached = ends;
     const continuing = reached === undefined ? trails : trails.filter((trail) => reached.has(trail.from));
     const joins = continuing.length > 0;
     const kept = joins ? continuing : trails;
     joined.push({ trails: kept, joined: joins });
-    ends = kept.length === 0 ? undefined : new Set(kept.map((trail) => trail.to));
+    ends = endsOfAll(kept);
   }
   for (let index = joined.length - 2; index >= 0; index -= 1) {
     const [second, next] = [joined[index], joined[index + 1]];
@@ -140,6 +172,11 @@ export function joinTrails(
     joined[index] = { ...second, trails: second.trails.filter((trail) => begins.has(trail.to)) };
   }
   return joined;
+}
+
+/** The balances at which one of the trails ends; nothing where there is no trail. */
+export function endsOfAll(trails: readonly Trail[]): ReadonlySet<bigint> | undefined {
+  return trails.length === 0 ? undefined : new Set(trails.map((trail) => trail.to));
 }
 
 /** The order in which a trail takes its steps, as indices of `steps`: from its beginning, every step as often as it counts (Hierholzer). */

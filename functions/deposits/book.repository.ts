@@ -1,6 +1,5 @@
 import { sql, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
-import type { BalanceRow } from '../ledger/edge-balances.ts';
 import { won } from '../shared/money.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
 import type { WithdrawalTable } from './deposit.table.ts';
@@ -231,51 +230,6 @@ export async function advanceBooked(
     .set({ booked_through: through, opening_posted: true })
     .where('account', '=', account)
     .execute();
-}
-
-/** An account's stored rows of the first second in which there are any, booked or not, in the order in which they were stored. */
-export async function readFirstSecond(
-  trx: Transaction<Database>,
-  account: string,
-): Promise<{ readonly at: Date; readonly rows: BalanceRow[] } | undefined> {
-  const first = await trx
-    .selectFrom('statement_row')
-    .select((eb) => eb.fn.min('occurred_at').as('at'))
-    .where('account', '=', account)
-    .executeTakeFirst();
-  const at = first?.at ?? undefined;
-  return at && { at, rows: await readBalancesAt(trx, account, at) };
-}
-
-/** Those of the next second in which there are any. */
-export async function readSecondAfter(
-  trx: Transaction<Database>,
-  account: string,
-  at: Date,
-): Promise<BalanceRow[]> {
-  const next = await trx
-    .selectFrom('statement_row')
-    .select((eb) => eb.fn.min('occurred_at').as('at'))
-    .where('account', '=', account)
-    .where('occurred_at', '>', at)
-    .executeTakeFirst();
-  const second = next?.at ?? undefined;
-  return second === undefined ? [] : await readBalancesAt(trx, account, second);
-}
-
-async function readBalancesAt(trx: Transaction<Database>, account: string, at: Date): Promise<BalanceRow[]> {
-  const rows = await trx
-    .selectFrom('statement_row')
-    .select(['direction', 'amount', 'balance_after'])
-    .where('account', '=', account)
-    .where('occurred_at', '=', at)
-    .orderBy('row_id')
-    .execute();
-  return rows.map(({ direction, amount, balance_after }) => ({
-    direction,
-    amount: amount.toString(),
-    balance_after: balance_after.toString(),
-  }));
 }
 
 /** Whether an account's opening balance is still to be posted. */

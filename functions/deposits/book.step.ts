@@ -2,7 +2,6 @@ import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence, LeaseLost } from '../cycle/lease.ts';
 import type { Database } from '../database.ts';
 import { bankAccount, SUSPENSE } from '../ledger/accounts.ts';
-import { openingBalance } from '../ledger/edge-balances.ts';
 import { insertPostings, readOpening } from '../ledger/ledger.repository.ts';
 import { depositPosting, openingCorrection, openingPostings, type NewPosting } from '../ledger/postings.ts';
 import type { Trx } from '../shared/postgres.ts';
@@ -14,10 +13,8 @@ import {
   insertWithdrawals,
   needsOpening,
   readAttemptsByReference,
-  readFirstSecond,
   readReversible,
   readRules,
-  readSecondAfter,
   readUnbooked,
   type NewDeposit,
   type NewWithdrawal,
@@ -40,6 +37,8 @@ import {
   type Match,
   type MatchableOrder,
 } from './match.repository.ts';
+import { openingBalance } from './opening-balance.ts';
+import { readFirstRows } from './statement.repository.ts';
 import { splitName, normaliseDepositorText } from './depositor-text.ts';
 import { bookReturn, bookWithdrawal } from './book-own-transfers.step.ts';
 import { payOrdersOut } from './pay-orders.step.ts';
@@ -166,7 +165,7 @@ export async function bookPage(
   const last = rows.at(-1);
   if (first === undefined || last === undefined) return booked;
 
-  const postings = await openAccount(trx, account, rows);
+  const postings = await openAccount(trx, account);
   const classes = alone ? aloneClass(first) : await classify(trx, account, rows);
   const withdrawals = await bookOutgoing(trx, context, rows, classes, postings, booked);
   const deposits = await bookIncomingNotToMatch(trx, context, rows, classes, postings, booked);
@@ -199,26 +198,12 @@ function untilReversal(rows: readonly UnbookedRow[]): readonly UnbookedRow[] {
   return next === -1 ? rows : rows.slice(0, next);
 }
 
-/**
- * Posts the balance before an account's first row, once; and what it is off by, when rows show up late that lie before that, or within its second: which of
- * a second's rows was first, only all of them tell.
- */
-async function openAccount(
-  trx: Trx<Database>,
-  account: string,
-  rows: readonly UnbookedRow[],
-): Promise<NewPosting[]> {
-  const [earliest] = inTime(rows);
-  const first = await readFirstSecond(trx, account);
-  if (first === undefined || earliest === undefined) return [];
-  if (await needsOpening(trx, account))
-    return openingPostings(
-      account,
-      openingBalance(first.rows, await readSecondAfter(trx, account, first.at)),
-    );
-  if (earliest.occurredAt > first.at) return [];
-  const balance = openingBalance(first.rows, await readSecondAfter(trx, account, first.at));
-  return openingCorrection(account, balance - (await readOpening(trx, account)));
+/** Posts the balance before an account's first row, once; and what it is off by, when its first rows prove another since. */
+async function openAccount(trx: Trx<Database>, account: string): Promise<NewPosting[]> {
+  const rows = await readFirstRows(trx, account);
+  if (await needsOpening(trx, account)) return openingPostings(account, openingBalance(rows));
+  const booked = await readOpening(trx, account);
+  return openingCorrection(account, openingBalance(rows, booked) - booked);
 }
 
 function inTime(rows: readonly UnbookedRow[]): UnbookedRow[] {

@@ -245,7 +245,7 @@ async function storePart(
 ): Promise<ReadCounts> {
   const rows = read.rows.filter((row) => row.occurredAt <= part.to);
   const known = await readKnownRows(db, account, part);
-  const identified: IdentifiedRead = identifyRows(rows, known.rows, known.balanceBefore);
+  const identified: IdentifiedRead = identifyRows(rows, known.rows, known.balancesBefore);
   const counts = addCounts(before, {
     rows: rows.length,
     fresh: identified.fresh.length,

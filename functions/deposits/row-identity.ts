@@ -1,4 +1,4 @@
-import { balanceBefore as balanceBeforeRow } from '../bank/balance-before.ts';
+import { balanceBefore } from '../bank/balance-before.ts';
 import type { StatementRow } from '../bank/bank.ts';
 import {
   joinTrails,
@@ -38,17 +38,17 @@ export interface IdentifiedRead {
  * rows lead, each once, from the balance at which the second before ends to the one at which the next begins. What they leave undecided is
  * called a possible duplicate, so that it is never matched by itself.
  *
- * @param balanceBefore the balance right before the read's range, where it is known.
+ * @param balancesBefore the balances that the account may have had right before the read's range; nothing where that is not known.
  */
 export function identifyRows(
   read: readonly StatementRow[],
   stored: readonly KnownRow[],
-  balanceBefore?: bigint,
+  balancesBefore?: ReadonlySet<bigint>,
 ): IdentifiedRead {
   const seconds = secondsOf(read, stored);
   const joined = joinTrails(
     seconds.map((second) => trailsOf(second.steps)),
-    balanceBefore,
+    balancesBefore,
   );
   const fresh: FreshRow[] = [];
   let repeated = 0;
@@ -104,7 +104,7 @@ function secondOf(read: readonly StatementRow[], stored: readonly KnownRow[]): S
     const storedRows = storedByStep.get(key) ?? 0;
     const unseenRows = unseenByStep.get(key) ?? [];
     return {
-      from: balanceBeforeRow(row),
+      from: balanceBefore(row),
       to: row.balanceAfter,
       least: Math.max(storedRows, 1),
       most: storedRows + unseenRows.length,
@@ -183,7 +183,7 @@ function isShownAsWalk(
   if (!trails.some((trail) => trail.counts.every((count, index) => count === steps[index]?.most)))
     return false;
   const gapless = read.every(
-    (row, index) => index === 0 || read[index - 1]?.balanceAfter === balanceBeforeRow(row),
+    (row, index) => index === 0 || read[index - 1]?.balanceAfter === balanceBefore(row),
   );
   return gapless && !repeatsARun(read.map(stepOf));
 }

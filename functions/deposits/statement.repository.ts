@@ -2,7 +2,9 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
 import type { Rereading } from './deposit.table.ts';
+import { endsOfAll, trailsOfRows, type TrailRow } from './balance-trails.ts';
 import type { FreshRow, IdentifiedRead, KnownRow } from './row-identity.ts';
+import type { FirstRow } from './opening-balance.ts';
 import type { Range } from './read-plan.ts';
 
 export interface Cursor {
@@ -30,6 +32,9 @@ export interface RereadProgress extends ReadCounts {
   readonly next: Date;
   readonly beganAt: Date;
 }
+
+/** So many of an account's rows are looked at for what it held before them. */
+const FIRST_ROWS = 200;
 
 /** From when the first order counts, while no account was read yet and so few orders can be there. */
 export async function readFirstOrderAt(trx: Transaction<Database>): Promise<Date | undefined> {
@@ -83,12 +88,12 @@ function progressOf({ from, next, began_at: beganAt, ...counts }: Rereading): Re
   return { ...counts, from: new Date(from), next: new Date(next), beganAt: new Date(beganAt) };
 }
 
-/** The stored rows of a range, and the balance right before it where rows before it are stored. */
+/** The stored rows of a range, and the balances that the account may have had right before it, as far as the last second before it with rows tells. */
 export async function readKnownRows(
   db: Kysely<Database>,
   account: string,
   range: Range,
-): Promise<{ rows: KnownRow[]; balanceBefore: bigint | undefined }> {
+): Promise<{ rows: KnownRow[]; balancesBefore: ReadonlySet<bigint> | undefined }> {
   const rows = await db
     .selectFrom('statement_row')
     .select(['occurred_at', 'direction', 'amount', 'balance_after', 'text'])
@@ -98,15 +103,16 @@ export async function readKnownRows(
     .execute();
   const before = await db
     .selectFrom('statement_row')
-    .select(['occurred_at', 'balance_after'])
+    .select(['direction', 'amount', 'balance_after', 'possible_duplicate'])
     .where('account', '=', account)
-    .where('occurred_at', '<', range.from)
-    .orderBy('occurred_at', 'desc')
-    .limit(2)
+    .where('occurred_at', '=', (eb) =>
+      eb
+        .selectFrom('statement_row')
+        .select((max) => max.fn.max('occurred_at').as('last'))
+        .where('account', '=', account)
+        .where('occurred_at', '<', range.from),
+    )
     .execute();
-  const [last, secondToLast] = before;
-  // When two rows share the last second before the range, which of them was last is not known; better no balance than a wrong one.
-  const sure = last !== undefined && last.occurred_at.getTime() !== secondToLast?.occurred_at.getTime();
   return {
     rows: rows.map((row) => ({
       occurredAt: row.occurred_at,
@@ -115,8 +121,38 @@ export async function readKnownRows(
       balanceAfter: row.balance_after as KnownRow['balanceAfter'],
       text: row.text,
     })),
-    balanceBefore: sure ? last.balance_after : undefined,
+    balancesBefore: endsOfAll(trailsOfRows(before.map(trailRowOf))),
   };
+}
+
+function trailRowOf(row: {
+  readonly direction: 'in' | 'out';
+  readonly amount: bigint;
+  readonly balance_after: bigint;
+  readonly possible_duplicate: boolean;
+}): TrailRow {
+  return {
+    direction: row.direction,
+    amount: row.amount,
+    balanceAfter: row.balance_after,
+    possibleDuplicate: row.possible_duplicate,
+  };
+}
+
+/** An account's first stored rows, booked or not, in time's order, those of a second in the order in which they were stored: whole seconds of them. */
+export async function readFirstRows(trx: Transaction<Database>, account: string): Promise<FirstRow[]> {
+  const rows = await trx
+    .selectFrom('statement_row')
+    .select(['occurred_at', 'direction', 'amount', 'balance_after', 'possible_duplicate'])
+    .where('account', '=', account)
+    .orderBy('occurred_at')
+    .orderBy('row_id')
+    .limit(FIRST_ROWS)
+    .execute();
+  const first = rows.map((row) => ({ ...trailRowOf(row), occurredAt: row.occurred_at }));
+  const cut = rows.length === FIRST_ROWS ? first.at(-1)?.occurredAt.getTime() : undefined;
+  const whole = first.filter(({ occurredAt }) => occurredAt.getTime() !== cut);
+  return whole.length > 0 ? whole : first;
 }
 
 /** Stores rows that a read showed for the first time, in the read's order, so that their ids follow it. */

@@ -1,4 +1,4 @@
-import { closingBalance, type BalanceRow } from './edge-balances.ts';
+import { closingBalance, type BalanceRow } from './closing-balance.ts';
 
 export interface StatementBalanceRow extends BalanceRow {
   readonly rowId: bigint;

@@ -22,7 +22,7 @@ export function openingPostings(account: string, balance: bigint): NewPosting[] 
   return [{ debit, credit, amount: won(balance > 0n ? balance : -balance), kind: 'opening' }];
 }
 
-/** Rows showed up that lie before the first one known, or in its second: the account opened with another balance than was posted. */
+/** Rows have proved that the account opened with another balance than was posted. */
 export function openingCorrection(account: string, difference: bigint): NewPosting[] {
   return openingPostings(account, difference).map((posting) => ({ ...posting, kind: 'correction' }));
 }

@@ -2,7 +2,7 @@ import { sql, type Kysely, type RawBuilder, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { bankAccount } from './accounts.ts';
 import type { StatementBalanceRow } from './balance-gaps.ts';
-import type { BalanceRow } from './edge-balances.ts';
+import type { BalanceRow } from './closing-balance.ts';
 import { NAMED_MAX } from './difference.ts';
 
 /** A transfer that the statement never showed is counted for so long, days, so that a cycle does not look at every transfer there ever was; the drift stays. */
@@ -23,6 +23,8 @@ export interface Figures {
   readonly postingsThrough: bigint;
   /** Whether the account's last read forms one chain of balances: where it does not, a row has not shown up yet. */
   readonly chainWhole: boolean;
+  /** Whether a row waits to be booked that lies no later than the first one booked: the opening balance may be another then. */
+  readonly openingWaits: boolean;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function readFigures(
     rows_through: bigint;
     postings_through: bigint;
     chain_whole: boolean;
+    opening_waits: boolean;
   }>`
     select
       ${rowsAt(account, lastSecond)} as last_rows,
@@ -63,9 +66,12 @@ export async function readFigures(
        where s.account = ${account} and s.row_id > c.booked_through) as unbooked,
       coalesce((select booked_through from collect_cursor where account = ${account}), 0)::bigint as rows_through,
       coalesce((select max(posting_id) from posting), 0)::bigint as postings_through,
-      coalesce((select chain <> 'broken' from statement_read where account = ${account} order by read_id desc limit 1), true) as chain_whole`.execute(
-    trx,
-  );
+      coalesce((select chain <> 'broken' from statement_read where account = ${account} order by read_id desc limit 1), true) as chain_whole,
+      exists (
+        select from statement_row s join collect_cursor c on c.account = s.account
+        where s.account = ${account} and s.row_id > c.booked_through and s.occurred_at <= (
+          select b.occurred_at from statement_row b where b.account = s.account and b.row_id <= c.booked_through
+          order by b.occurred_at limit 1)) as opening_waits`.execute(trx);
   const [found] = rows;
   if (found === undefined)
     throw new Error(`no figures of account ${account}: a select without from has one row`);
@@ -79,6 +85,7 @@ export async function readFigures(
     rowsThrough: found.rows_through,
     postingsThrough: found.postings_through,
     chainWhole: found.chain_whole,
+    openingWaits: found.opening_waits,
   };
 }
 

@@ -5,7 +5,7 @@ import type { Trx } from '../shared/postgres.ts';
 import { endPause, haltAndSayOnce, raiseAlarm, raiseStop } from '../transfers/stops.repository.ts';
 import { bankAccount } from './accounts.ts';
 import { balanceGaps } from './balance-gaps.ts';
-import { closingBalance } from './edge-balances.ts';
+import { closingBalance } from './closing-balance.ts';
 import { NAMED_MAX } from './difference.ts';
 import { readBalances } from './ledger.repository.ts';
 import {
@@ -41,7 +41,7 @@ export interface AccountReconciliation {
  * Compares an account's books with its statement, as of the last complete read. What is on its way may stand on either side: a transfer that
  * is booked as paid and not shown yet, one that is shown and whose outcome is still unknown, and rows that are not booked. A drift that
  * stands in two complete reads halts payouts, and so does a transfer that is paid and that neither of them shows. A read whose balances form no chain counts as incomplete, since a row that the bank shows late drifts
- * until it is shown.
+ * until it is shown; so does a comparison while a row waits that may tell of another opening balance.
  *
  * @returns nothing while none of the account's rows is booked, for then its opening balance is not known. An account without a row counts from nothing.
  */
@@ -58,7 +58,7 @@ export async function reconcile(
     .execute(async (trx) => await compareAccount(trx, account, now));
   if (compared === undefined) return undefined;
   const { result, figures, booked, sources } = compared;
-  const sound = complete && figures.chainWhole;
+  const sound = complete && figures.chainWhole && !figures.openingWaits;
   // Apart from the snapshot that was compared: under it, another stop that is raised at the same moment would make this halt fail.
   const halted = await db.transaction().execute(async (trx) => {
     await fence(trx, token);

@@ -17,7 +17,7 @@ import * as webhooks from './0032-webhooks.ts';
 import * as requestKeys from './0033-request-keys.ts';
 import * as schemaRights from './0034-schema-rights.ts';
 import * as remitters from './0035-remitters.ts';
-import * as resumeChain from './0036-resume-chain.ts';
+import * as statementSeams from './0036-statement-seams.ts';
 
 /** Every migration in its order, imported by name so that the bundler takes them into the migration function. Append only. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -39,5 +39,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0033-request-keys': requestKeys,
   '0034-schema-rights': schemaRights,
   '0035-remitters': remitters,
-  '0036-resume-chain': resumeChain,
+  '0036-statement-seams': statementSeams,
 };

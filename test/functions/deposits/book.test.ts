@@ -225,6 +225,56 @@ describe('booking', () => {
       }
     });
 
+    it('is corrected once a later second tells where rows begin that lead round', async () => {
+      const statement = new Statement(1000n);
+      statement.in(1n, '인증', at('10:00:00'));
+      statement.out(1n, '환급', at('10:00:00'));
+      await storeStatement(test.db, statement.rows.toReversed(), 'round');
+      const context = await cycleAt(test, now);
+      await book(context, 'round');
+      assert.equal((await readBalances(test.db)).get('bank:round'), 1001n);
+      statement.in(500n, '구매자', at('10:07:00'));
+      await storeStatement(test.db, statement.rows, 'round');
+      await book(context, 'round');
+      assert.equal((await readBalances(test.db)).get('bank:round'), 1500n);
+    });
+
+    it('stays what it is beside a row that is missing, so that the drift is seen', async () => {
+      const statement = new Statement(1000n);
+      statement.in(10n, '하나', at('10:00:00'));
+      statement.out(10n, '둘', at('10:00:00'));
+      const lost = statement.out(300n, '없는 줄', at('10:00:00'));
+      statement.in(40n, '넷', at('10:00:00'));
+      await storeStatement(
+        test.db,
+        statement.rows.filter((row) => row !== lost),
+        'gap',
+      );
+      await book(await cycleAt(test, now), 'gap');
+      const drift = statement.rows.at(-1)!.balanceAfter - (await readBalances(test.db)).get('bank:gap')!;
+      assert.equal(drift, -300n);
+    });
+
+    it('stays what it is beside a row that was stored twice, so that the drift is seen', async () => {
+      const statement = new Statement(1000n);
+      statement.out(10n, '환급', at('10:00:00'));
+      const paid = statement.in(10n, '홍길동', at('10:00:00'));
+      statement.in(7n, '구매자', at('10:02:00'));
+      await storeStatement(test.db, statement.rows, 'twice');
+      await book(await cycleAt(test, now), 'twice');
+      const renamed = { ...paid, text: '국민홍길동' };
+      await storeStatement(test.db, [...statement.rows, renamed], 'twice');
+      await book(await cycleAt(test, later(now, 300_000)), 'twice');
+      const { count } = await test.db
+        .selectFrom('statement_row')
+        .select((eb) => eb.fn.countAll<bigint>().as('count'))
+        .where('possible_duplicate', '=', true)
+        .executeTakeFirstOrThrow();
+      assert.equal(count, 1n);
+      const drift = statement.rows.at(-1)!.balanceAfter - (await readBalances(test.db)).get('bank:twice')!;
+      assert.equal(drift, -10n);
+    });
+
     it('is the same when a page ends within the first second, and in whatever order its rows came', async () => {
       const statement = new Statement(1000n);
       statement.in(10n, '하나', at('10:00:00'));

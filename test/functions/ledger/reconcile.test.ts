@@ -274,6 +274,21 @@ describe('reconciliation', () => {
       assert.deepEqual(await active(), ['halt_drift']);
     });
 
+    it('not while a row waits to be booked that may tell of another opening balance', async () => {
+      const fresh = new Statement();
+      const first = fresh.in(10n, '먼저', at('09:00:00'));
+      fresh.in(20n, '다음', at('10:00:00'));
+      await storeStatement(test.db, fresh.rows.slice(1), 'late');
+      await book(await cycleAt(test, at('10:05:00')), 'late');
+      await storeStatement(test.db, [first], 'late');
+      for (const time of ['10:10:00', '10:15:00'])
+        assert.equal((await reconcileAt(time, true, 'late'))?.drift, -10n);
+      assert.deepEqual(await active(), []);
+      await book(await cycleAt(test, at('10:20:00')), 'late');
+      assert.equal((await reconcileAt('10:20:00', true, 'late'))?.drift, 0n);
+      assert.deepEqual(await active(), []);
+    });
+
     it('not when the read before was incomplete, and the complete one before that was right', async () => {
       await bookAt('10:05:00');
       await reconcileAt('10:05:00');
