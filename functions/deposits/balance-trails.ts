@@ -36,29 +36,48 @@ export interface TrailRow {
   readonly possibleDuplicate: boolean;
 }
 
-/** A second with more movements than this that may be repetitions is left undecided. */
-const DOUBTFUL_MAX = 5;
+/** A row, and its second. */
+export interface TimedRow extends TrailRow {
+  readonly occurredAt: Date;
+}
 
-/** Every way in which stored rows of one second can have followed each other, with what may be a repetition and without it. */
+/** Rows in time's order, a second each. */
+export function bySecond(rows: readonly TimedRow[]): TimedRow[][] {
+  return [...Map.groupBy(rows, (row) => row.occurredAt.getTime()).values()];
+}
+
+/**
+ * Every way in which stored rows of one second can have followed each other. Each movement happened at least once; of several alike, those that may be repetitions
+ * may have been none.
+ */
 export function trailsOfRows(rows: readonly TrailRow[]): Trail[] {
-  const steps = [...Map.groupBy(rows, (row) => `${balanceBefore(row)} ${row.balanceAfter}`).values()].flatMap(
-    (alike) => {
-      const [row] = alike;
-      const sure = alike.filter(({ possibleDuplicate }) => !possibleDuplicate).length;
+  const alike = Map.groupBy(rows, (row) => `${balanceBefore(row)} ${row.balanceAfter}`);
+  return trailsOf(
+    [...alike.values()].flatMap((same) => {
+      const [row] = same;
+      const sure = same.filter(({ possibleDuplicate }) => !possibleDuplicate).length;
       return row === undefined
         ? []
-        : [{ from: balanceBefore(row), to: row.balanceAfter, least: sure, most: alike.length }];
-    },
+        : [
+            {
+              from: balanceBefore(row),
+              to: row.balanceAfter,
+              least: Math.max(sure, 1),
+              most: same.length,
+            },
+          ];
+    }),
   );
-  const doubtful = steps.filter(({ least }) => least === 0);
-  if (doubtful.length > DOUBTFUL_MAX) return [];
-  let ways = [steps.filter(({ least }) => least > 0)];
-  for (const step of doubtful) ways = ways.flatMap((way) => [way, [...way, { ...step, least: 1 }]]);
-  return ways.flatMap(trailsOf);
+}
+
+/** How many rows a trail is made of. */
+export function lengthOf(trail: Trail): number {
+  return trail.counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Every way in which the steps of one second can form a trail: how often each was taken, from which balance to which. */
 export function trailsOf(steps: readonly Step[]): Trail[] {
+  if (!hangsTogether(steps)) return [];
   const trails: Trail[] = [];
   for (const counts of countsBetween(steps)) {
     for (const [from, to] of endsOf(steps, counts)) trails.push({ counts, from, to });
@@ -100,12 +119,11 @@ function countsBetween(steps: readonly Step[]): number[][] {
 
 /**
  * Where a trail over all of the steps can begin and end: at the two balances that are left more often than entered, or the other way
- * round, and anywhere in a closed round. Nowhere, when the steps are no trail at all.
+ * round, and anywhere in a closed round. Nowhere, when the steps, which hang together, are no trail.
  */
 function endsOf(steps: readonly Step[], counts: readonly number[]): [bigint, bigint][] {
   const surpluses = surplusOf(steps, counts);
   const uneven = [...surpluses].filter(([, surplus]) => surplus !== 0);
-  if (!hangsTogether(steps)) return [];
   if (uneven.length === 0) return [...surpluses.keys()].map((balance) => [balance, balance]);
   const begin = uneven.find(([, surplus]) => surplus === -1);
   const end = uneven.find(([, surplus]) => surplus === 1);

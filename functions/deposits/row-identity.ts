@@ -2,6 +2,7 @@ import { balanceBefore } from '../bank/balance-before.ts';
 import type { StatementRow } from '../bank/bank.ts';
 import {
   joinTrails,
+  lengthOf,
   mostWithGaps,
   orderOf,
   trailsOf,
@@ -157,7 +158,6 @@ function inWalkOrder<Row>(
   trails: readonly Trail[],
   rows: readonly (readonly Row[])[],
 ): Row[] {
-  const lengthOf = (trail: Trail) => trail.counts.reduce((sum, count) => sum + count, 0);
   const [longest] = [...trails].sort((a, b) => lengthOf(b) - lengthOf(a));
   if (longest === undefined) return rows.flat();
   const ordered: Row[] = [];

@@ -2,9 +2,8 @@ import { sql, type Kysely, type Transaction } from 'kysely';
 import type { Database } from '../database.ts';
 import { assertRows, recordset } from '../shared/postgres.ts';
 import type { Rereading } from './deposit.table.ts';
-import { endsOfAll, trailsOfRows, type TrailRow } from './balance-trails.ts';
+import { bySecond, endsOfAll, joinTrails, trailsOfRows, type TimedRow } from './balance-trails.ts';
 import type { FreshRow, IdentifiedRead, KnownRow } from './row-identity.ts';
-import type { FirstRow } from './opening-balance.ts';
 import type { Range } from './read-plan.ts';
 
 export interface Cursor {
@@ -35,6 +34,9 @@ export interface RereadProgress extends ReadCounts {
 
 /** So many of an account's rows are looked at for what it held before them. */
 const FIRST_ROWS = 200;
+
+/** So many rows before a read's range are looked at for what it begins with: several seconds, since one may lead round to where it began. */
+const ROWS_BEFORE = 50;
 
 /** From when the first order counts, while no account was read yet and so few orders can be there. */
 export async function readFirstOrderAt(trx: Transaction<Database>): Promise<Date | undefined> {
@@ -88,7 +90,7 @@ function progressOf({ from, next, began_at: beganAt, ...counts }: Rereading): Re
   return { ...counts, from: new Date(from), next: new Date(next), beganAt: new Date(beganAt) };
 }
 
-/** The stored rows of a range, and the balances that the account may have had right before it, as far as the last second before it with rows tells. */
+/** The stored rows of a range, and the balances that the account may have had right before it, as far as the rows there tell. */
 export async function readKnownRows(
   db: Kysely<Database>,
   account: string,
@@ -101,17 +103,13 @@ export async function readKnownRows(
     .where('occurred_at', '>=', range.from)
     .where('occurred_at', '<=', range.to)
     .execute();
-  const before = await db
+  const latest = await db
     .selectFrom('statement_row')
-    .select(['direction', 'amount', 'balance_after', 'possible_duplicate'])
+    .select(TRAIL_COLUMNS)
     .where('account', '=', account)
-    .where('occurred_at', '=', (eb) =>
-      eb
-        .selectFrom('statement_row')
-        .select((max) => max.fn.max('occurred_at').as('last'))
-        .where('account', '=', account)
-        .where('occurred_at', '<', range.from),
-    )
+    .where('occurred_at', '<', range.from)
+    .orderBy('occurred_at', 'desc')
+    .limit(ROWS_BEFORE)
     .execute();
   return {
     rows: rows.map((row) => ({
@@ -121,17 +119,21 @@ export async function readKnownRows(
       balanceAfter: row.balance_after as KnownRow['balanceAfter'],
       text: row.text,
     })),
-    balancesBefore: endsOfAll(trailsOfRows(before.map(trailRowOf))),
+    balancesBefore: balancesAfter(latest.map(timedRowOf).reverse(), latest.length === ROWS_BEFORE),
   };
 }
 
-function trailRowOf(row: {
+const TRAIL_COLUMNS = ['occurred_at', 'direction', 'amount', 'balance_after', 'possible_duplicate'] as const;
+
+function timedRowOf(row: {
+  readonly occurred_at: Date;
   readonly direction: 'in' | 'out';
   readonly amount: bigint;
   readonly balance_after: bigint;
   readonly possible_duplicate: boolean;
-}): TrailRow {
+}): TimedRow {
   return {
+    occurredAt: row.occurred_at,
     direction: row.direction,
     amount: row.amount,
     balanceAfter: row.balance_after,
@@ -139,20 +141,26 @@ function trailRowOf(row: {
   };
 }
 
+/** The balances with which rows may end, as far as they tell: oldest first, and where `isCut`, not the whole of their first second. */
+function balancesAfter(rows: readonly TimedRow[], isCut: boolean): ReadonlySet<bigint> | undefined {
+  const seconds = bySecond(rows);
+  const joined = joinTrails((isCut ? seconds.slice(1) : seconds).map(trailsOfRows), undefined);
+  return endsOfAll(joined.at(-1)?.trails ?? []);
+}
+
 /** An account's first stored rows, booked or not, in time's order, those of a second in the order in which they were stored: whole seconds of them. */
-export async function readFirstRows(trx: Transaction<Database>, account: string): Promise<FirstRow[]> {
-  const rows = await trx
+export async function readFirstRows(trx: Transaction<Database>, account: string): Promise<TimedRow[]> {
+  const inOrder = trx
     .selectFrom('statement_row')
-    .select(['occurred_at', 'direction', 'amount', 'balance_after', 'possible_duplicate'])
+    .select(TRAIL_COLUMNS)
     .where('account', '=', account)
     .orderBy('occurred_at')
-    .orderBy('row_id')
-    .limit(FIRST_ROWS)
-    .execute();
-  const first = rows.map((row) => ({ ...trailRowOf(row), occurredAt: row.occurred_at }));
-  const cut = rows.length === FIRST_ROWS ? first.at(-1)?.occurredAt.getTime() : undefined;
-  const whole = first.filter(({ occurredAt }) => occurredAt.getTime() !== cut);
-  return whole.length > 0 ? whole : first;
+    .orderBy('row_id');
+  const rows = await inOrder.limit(FIRST_ROWS).execute();
+  const [first, last] = [rows[0]?.occurred_at, rows.at(-1)?.occurred_at];
+  if (first === undefined || last === undefined || rows.length < FIRST_ROWS) return rows.map(timedRowOf);
+  if (first.getTime() < last.getTime()) return rows.filter((row) => row.occurred_at < last).map(timedRowOf);
+  return (await inOrder.where('occurred_at', '=', first).execute()).map(timedRowOf);
 }
 
 /** Stores rows that a read showed for the first time, in the read's order, so that their ids follow it. */

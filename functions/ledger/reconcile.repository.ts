@@ -23,8 +23,6 @@ export interface Figures {
   readonly postingsThrough: bigint;
   /** Whether the account's last read forms one chain of balances: where it does not, a row has not shown up yet. */
   readonly chainWhole: boolean;
-  /** Whether a row waits to be booked that lies no later than the first one booked: the opening balance may be another then. */
-  readonly openingWaits: boolean;
 }
 
 /**
@@ -50,7 +48,6 @@ export async function readFigures(
     rows_through: bigint;
     postings_through: bigint;
     chain_whole: boolean;
-    opening_waits: boolean;
   }>`
     select
       ${rowsAt(account, lastSecond)} as last_rows,
@@ -66,12 +63,9 @@ export async function readFigures(
        where s.account = ${account} and s.row_id > c.booked_through) as unbooked,
       coalesce((select booked_through from collect_cursor where account = ${account}), 0)::bigint as rows_through,
       coalesce((select max(posting_id) from posting), 0)::bigint as postings_through,
-      coalesce((select chain <> 'broken' from statement_read where account = ${account} order by read_id desc limit 1), true) as chain_whole,
-      exists (
-        select from statement_row s join collect_cursor c on c.account = s.account
-        where s.account = ${account} and s.row_id > c.booked_through and s.occurred_at <= (
-          select b.occurred_at from statement_row b where b.account = s.account and b.row_id <= c.booked_through
-          order by b.occurred_at limit 1)) as opening_waits`.execute(trx);
+      coalesce((select chain <> 'broken' from statement_read where account = ${account} order by read_id desc limit 1), true) as chain_whole`.execute(
+    trx,
+  );
   const [found] = rows;
   if (found === undefined)
     throw new Error(`no figures of account ${account}: a select without from has one row`);
@@ -85,7 +79,6 @@ export async function readFigures(
     rowsThrough: found.rows_through,
     postingsThrough: found.postings_through,
     chainWhole: found.chain_whole,
-    openingWaits: found.opening_waits,
   };
 }
 

@@ -239,6 +239,48 @@ describe('booking', () => {
       assert.equal((await readBalances(test.db)).get('bank:round'), 1500n);
     });
 
+    it('is right at last, when equal rows of its second come in any order', async () => {
+      for (const [account, arrivals] of [
+        [
+          'middle last',
+          [
+            [2, 0],
+            [2, 1, 0],
+          ],
+        ],
+        [
+          'even first',
+          [
+            [1, 3],
+            [0, 1, 3],
+            [0, 1, 2, 3],
+          ],
+        ],
+      ] as const) {
+        const statement = new Statement(1000n);
+        const count = arrivals.at(-1)!.length;
+        for (let n = 0; n < count; n += 1) statement.in(10n, `row ${n}`, at('10:00:00'));
+        const tail = statement.in(7n, '나중', at('10:01:00'));
+        const context = await cycleAt(test, now);
+        for (const shown of arrivals) {
+          await storeStatement(test.db, [...shown.map((n) => statement.rows[n]!), tail], account);
+          await book(context, account);
+        }
+        assert.equal((await readBalances(test.db)).get(`bank:${account}`), tail.balanceAfter, account);
+      }
+    });
+
+    it('is right at last, also when its second holds more rows than are looked at', async () => {
+      const statement = new Statement(1000n);
+      for (let n = 0; n < 205; n += 1) statement.in(BigInt(10 + n), `row ${n}`, at('10:00:00'));
+      await storeStatement(test.db, statement.rows.slice(1), 'many');
+      const context = await cycleAt(test, now);
+      await book(context, 'many');
+      await storeStatement(test.db, statement.rows, 'many');
+      await book(context, 'many');
+      assert.equal((await readBalances(test.db)).get('bank:many'), statement.rows.at(-1)!.balanceAfter);
+    });
+
     it('stays what it is beside a row that is missing, so that the drift is seen', async () => {
       const statement = new Statement(1000n);
       statement.in(10n, '하나', at('10:00:00'));

@@ -189,21 +189,27 @@ describe('collecting', () => {
     assert.deepEqual([all[0]?.chain, all.at(-1)?.chain], ['broken', 'whole']);
   });
 
-  it('sees a row that is missing right at its beginning, also behind a second of several rows', async () => {
-    const statement = new Statement();
-    statement.in(10n, '하나', at('08:00:00'));
-    statement.in(20n, '둘', at('08:00:00'));
-    const late = statement.in(5n, '늦은 줄', at('09:30:00'));
-    statement.in(30n, '셋', at('09:40:00'));
-    const bank = new ScriptedBank(statement.rows.filter((row) => row !== late));
-    await read(bank, at('09:50:00'));
-    await read(bank);
-    assert.equal((await reads()).at(-1)?.covers_from.getTime(), at('08:49:59').getTime());
-    assert.equal((await reads()).at(-1)?.chain, 'broken');
-    bank.shown = statement.rows;
-    await read(bank, at('10:05:00'));
-    assert.equal((await reads()).at(-1)?.chain, 'whole');
-  });
+  for (const [before, second] of [
+    ['several rows', [10n, 20n]],
+    ['rows that lead round', [5n, -5n]],
+  ] as const)
+    it(`sees a row that is missing right at its beginning, also behind a second of ${before}`, async () => {
+      const statement = new Statement();
+      statement.in(3n, '처음', at('07:00:00'));
+      for (const won of second)
+        if (won > 0n) statement.in(won, '전', at('08:00:00'));
+        else statement.out(-won, '전', at('08:00:00'));
+      const late = statement.in(5n, '늦은 줄', at('09:30:00'));
+      statement.in(30n, '셋', at('09:40:00'));
+      const bank = new ScriptedBank(statement.rows.filter((row) => row !== late));
+      await read(bank, at('09:50:00'));
+      await read(bank);
+      assert.equal((await reads()).at(-1)?.covers_from.getTime(), at('08:49:59').getTime());
+      assert.equal((await reads()).at(-1)?.chain, 'broken');
+      bank.shown = statement.rows;
+      await read(bank, at('10:05:00'));
+      assert.equal((await reads()).at(-1)?.chain, 'whole');
+    });
 
   it('refuses a page that leads to one that was read, and asks no further', async () => {
     const bank = new ScriptedBank(rowsAMinute(3));

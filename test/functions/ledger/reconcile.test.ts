@@ -274,6 +274,20 @@ describe('reconciliation', () => {
       assert.deepEqual(await active(), ['halt_drift']);
     });
 
+    it('not while a row waits to be booked that tells where rows begin that lead round', async () => {
+      const round = new Statement();
+      round.in(10n, '인증', at('10:00:00'));
+      round.out(10n, '환급', at('10:00:00'));
+      await storeStatement(test.db, round.rows.toReversed(), 'round');
+      await book(await cycleAt(test, at('10:05:00')), 'round');
+      round.in(500n, '다음', at('10:07:00'));
+      await storeStatement(test.db, round.rows, 'round');
+      for (const time of ['10:10:00', '10:15:00'])
+        assert.equal((await reconcileAt(time, true, 'round'))?.drift, -10n);
+      // The row that went out is one that nothing explains, which halts by itself.
+      assert.deepEqual(await alarms(), ['unexplained_withdrawal']);
+    });
+
     it('not while a row waits to be booked that may tell of another opening balance', async () => {
       const fresh = new Statement();
       const first = fresh.in(10n, '먼저', at('09:00:00'));
