@@ -41,7 +41,8 @@ export function rolloutMinutes({ rollout, schedule }: LongSettings, name: Rolled
 }
 
 /**
- * How long the deploying role is taken on for, minutes, in whole hours. The engine shifts several functions at a time, as many as it has hands: reckoned is one after another, up to what is possible.
+ * How long the deploying role is taken on for, minutes, in whole hours. The engine shifts several functions at a time, as many as it has hands: reckoned is one after another, up to what is possible. A job of GitHub's takes it on
+ * for as long as the job may live, since its workflow does not know the stack's settings.
  *
  * @throws when a single rollout is longer than any session, since its rights would end in the middle of it.
  */
@@ -53,6 +54,7 @@ export function sessionMinutes(settings: LongSettings, deployedBy: keyof typeof 
       throw new Error(
         `rollout.${name} may take ${Math.ceil(each)} minutes, and a deployment by ${deployedBy} ends after ${most}, of which ${REST_MINUTES} are for the rest: take larger steps or shorter intervals, or deploy this version by hand`,
       );
+  if (deployedBy === 'github_actions') return most;
   const all = minutes.reduce((sum, { name, each }) => sum + each * (ALIASES[name] ?? 1), REST_MINUTES);
   return Math.min(60 * Math.ceil(all / 60), most);
 }
