@@ -97,7 +97,7 @@ function exampleOf(of: ConfigShape<z.ZodType>, name: string, schema: z.ZodType |
 }
 
 /** The schema of a key, through what wraps it. */
-export function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | undefined {
+function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | undefined {
   let at: z.ZodType | undefined = schema;
   for (const step of path) {
     if (at === undefined || typeof step === 'number') break;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readSettings } from '../../deployments/settings.ts';
+import { readSettings, settingsShape } from '../../deployments/settings.ts';
+import { assertDescribed, keysOf } from '../support/config-keys.ts';
 import { asTexts } from '../support/deployed-stack.ts';
 import {
   deploymentsConfig,
@@ -25,6 +26,11 @@ describe('what deploys', () => {
     assert.deepEqual(read(deploymentsConfig('prod')).stacks, {
       prod: { branch: 'main', pullRequests: 'none', operations: ['update'] },
     });
+  });
+
+  it('is described key by key, each with an example that it takes itself', () => {
+    assert.ok(keysOf(settingsShape).length > 10);
+    assertDescribed(settingsShape);
   });
 
   it('lacks what only a person knows, and the error names each with what to type', () => {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
-import { schemaAt } from '../../components/config-reader.ts';
 import { settingsShape } from '../../components/settings.ts';
 import { settingsShape as deploymentsShape } from '../../deployments/settings.ts';
+import { hasKey } from '../support/config-keys.ts';
 import { assertOurs, commandsOf, isOurs, optionsOf, wordsOf } from '../support/documented-commands.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -80,7 +80,7 @@ function isKey(name: string): boolean {
   };
   const shape = shapes[namespace];
   if (shape === undefined) return name === 'aws:allowedAccountIds[0]';
-  return schemaAt(shape, path.replaceAll(/\[\d+\]/g, '').split('.')) !== undefined;
+  return hasKey(shape, path.replaceAll(/\[\d+\]/g, ''));
 }
 
 for (const page of PAGES)
