@@ -63,7 +63,8 @@ export function stackDeployments(name: string, args: StackDeploymentsArgs): pulu
 }
 
 /**
- * Pulumi Cloud gives a deployment a token of GitHub's that may write to every repository that its app sees. Where a pull request's code runs, it gets none: with it, that code could push to the branch that deploys prod.
+ * Pulumi Cloud gives a deployment a token of GitHub's that may write to every repository that its app sees. Where a pull request's code runs it gets none: with
+ * it, that code could push to the branch that deploys prod.
  */
 function environmentVariables({ pullRequests }: DeployedStack): Record<string, string> {
   return pullRequests === 'none' ? {} : { GITHUB_TOKEN: 'none' };
@@ -74,8 +75,24 @@ function session(roleARN: pulumi.Input<string>, minutes: number) {
 }
 
 /**
- * Takes on the deploying role where the operation is no preview, and leaves it for Pulumi. A stack has one role for all its operations, which is the preview's; AWS believes the token, which says the operation, and not this line: in a preview it would be refused.
+ * Takes on the deploying role where the operation is no preview, and leaves it for Pulumi. A stack has one role for all its operations, which is the preview's
+ * here. AWS believes the token, which says the operation, and not this line: in a preview it would be refused.
  */
 function takeOnDeployRole({ deploy }: Roles, sessionMinutes: number): pulumi.Output<string> {
-  return pulumi.interpolate`set -o pipefail; if [ "$PULUMI_CI_OPERATION" != preview ]; then aws sts assume-role-with-web-identity --role-arn ${deploy.arn} --role-session-name "smart-transfer-$PULUMI_CI_OPERATION-$PULUMI_CI_BUILD_NUMBER" --duration-seconds ${sessionMinutes * 60} --web-identity-token file:///mnt/pulumi/pulumi.oidc --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text | { read -r id key token && printf 'AWS_ACCESS_KEY_ID=%s\\nAWS_SECRET_ACCESS_KEY=%s\\nAWS_SESSION_TOKEN=%s\\n' "$id" "$key" "$token" >> /PULUMI_ENV; }; fi`;
+  return deploy.arn.apply((arn) => {
+    const takeOn = [
+      'aws sts assume-role-with-web-identity',
+      `--role-arn ${arn}`,
+      '--role-session-name "smart-transfer-$PULUMI_CI_OPERATION-$PULUMI_CI_BUILD_NUMBER"',
+      `--duration-seconds ${sessionMinutes * 60}`,
+      '--web-identity-token file:///mnt/pulumi/pulumi.oidc',
+      "--query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text",
+    ].join(' ');
+    const keep = String.raw`printf 'AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\nAWS_SESSION_TOKEN=%s\n' "$id" "$key" "$token" >> /PULUMI_ENV`;
+    return [
+      'set -o pipefail',
+      'if [ "$PULUMI_CI_OPERATION" = preview ]; then exit 0; fi',
+      `${takeOn} | { read -r id key token && ${keep}; }`,
+    ].join('; ');
+  });
 }

@@ -74,8 +74,8 @@ export function previewStatements({ accountId, region }: Place, state?: StateSto
 }
 
 /**
- * What deploys a stack. It may make roles and hand them to functions, and so could give itself whatever the account has: what keeps it in bounds is who may push to its branch. The refusals are against accidents, and keep the
- * trust of these roles out of its reach.
+ * What deploys a stack. It may make roles and hand them to functions, and so could give itself whatever the account has: what keeps it in bounds is who may
+ * push to its branch. The refusals are against accidents, and keep the trust of these roles out of its reach.
  */
 export function deployStatements({ accountId, region }: Place): Statement[] {
   return [

@@ -41,8 +41,8 @@ export function rolloutMinutes({ rollout, schedule }: LongSettings, name: Rolled
 }
 
 /**
- * How long the deploying role is taken on for, minutes, in whole hours. The engine shifts several functions at a time, as many as it has hands: reckoned is one after another, up to what is possible. A job of GitHub's takes it on
- * for as long as the job may live, since its workflow does not know the stack's settings.
+ * How long the deploying role is taken on for, minutes, in whole hours. The engine shifts several functions at a time, as many as it has hands: reckoned is one
+ * after another, up to what is possible. A job of GitHub's takes it on for as long as the job may live, since its workflow does not know the stack's settings.
  *
  * @throws when a single rollout is longer than any session, since its rights would end in the middle of it.
  */

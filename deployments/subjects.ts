@@ -37,7 +37,8 @@ export function deployers(by: DeployedBy, name: string, stack: DeployedStack): s
 /**
  * The subjects of tokens that may preview a stack.
  *
- * Pulumi Deployments takes a stack's one role on for whatever it runs. So where pull requests are previewed, that one role is the preview's, every operation may take it on, and a deployment goes on to its own from there.
+ * Pulumi Deployments takes a stack's one role on for whatever it runs. So where pull requests are previewed, that one role is the preview's, every operation may
+ * take it on, and a deployment goes on to its own from there.
  */
 export function previewers(by: DeployedBy, name: string, stack: DeployedStack): string[] {
   switch (by.kind) {
