@@ -52,7 +52,6 @@ export function stackDeployments(name: string, args: StackDeploymentsArgs): pulu
             : session(roles.preview.arn, PREVIEW_MINUTES),
       },
       options: {
-        shell: 'bash',
         // `npm ci` installs what the lock file says; the step of their own would not.
         skipInstallDependencies: true,
         // Each version meets production by itself: a rollout that turns back names the change that did it.
@@ -76,7 +75,7 @@ function session(roleARN: pulumi.Input<string>, minutes: number) {
 
 /**
  * Takes on the deploying role where the operation is no preview, and leaves it for Pulumi. A stack has one role for all its operations, which is the preview's
- * here. AWS believes the token, which says the operation, and not this line: in a preview it would be refused.
+ * here. AWS believes the token, which says the operation, and not this line: in a preview it would be refused. A refusal prints nothing, so that reading it fails.
  */
 function takeOnDeployRole({ deploy }: Roles, sessionMinutes: number): pulumi.Output<string> {
   return deploy.arn.apply((arn) => {
@@ -90,7 +89,6 @@ function takeOnDeployRole({ deploy }: Roles, sessionMinutes: number): pulumi.Out
     ].join(' ');
     const keep = String.raw`printf 'AWS_ACCESS_KEY_ID=%s\nAWS_SECRET_ACCESS_KEY=%s\nAWS_SESSION_TOKEN=%s\n' "$id" "$key" "$token" >> /PULUMI_ENV`;
     return [
-      'set -o pipefail',
       'if [ "$PULUMI_CI_OPERATION" = preview ]; then exit 0; fi',
       `${takeOn} | { read -r id key token && ${keep}; }`,
     ].join('; ');
