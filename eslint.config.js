@@ -14,7 +14,8 @@ const hosts = {
 const pureRules = [
   'functions/{orders,deposits,transfers,ledger,people,logins,reviews,shops,events,webhooks}/!(*.*).ts',
   'functions/shared/money.ts',
-  'components/{alarms,dashboard,queue-times,api-routes}.ts',
+  'components/{alarms,dashboard,name-prefix,queue-times,api-routes}.ts',
+  'deployments/{path-filters,role-policies,subjects}.ts',
   'cli/cost/{prices,usage,schedule,model,peers,report}.ts',
   'components/rollout/{alias-note,lines,old-versions,plan,strategy}.ts',
 ];

@@ -7,6 +7,7 @@ import { TIMEOUT_SECONDS } from './components/function-limits.ts';
 import { HeadBucket } from './components/head-bucket.ts';
 import { Keys } from './components/keys.ts';
 import { Migration } from './components/migration.ts';
+import { namePrefixOf } from './components/name-prefix.ts';
 import { Network } from './components/network.ts';
 import { Observability } from './components/observability.ts';
 import type { Platform } from './components/platform.ts';
@@ -26,7 +27,7 @@ const settings = readSettings(pulumi.runtime.allConfig());
 const { protection, retention } = settings;
 const region = aws.config.requireRegion();
 const accountId = aws.getCallerIdentityOutput().accountId;
-const namePrefix = `${PROJECT}-${pulumi.getStack()}`;
+const namePrefix = namePrefixOf(PROJECT, pulumi.getStack());
 
 const keys = new Keys('keys', {
   namePrefix,

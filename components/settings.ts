@@ -1,16 +1,9 @@
 import { z } from 'zod';
+import { key, readConfig } from './config-reader.ts';
 import { parseStrategy, type RolloutStrategy } from './rollout/strategy.ts';
 
 /** The namespace of the stack's own keys: the project's name in `Pulumi.yaml`. */
 export const PROJECT = 'smart-transfer';
-
-/**
- * A key of the stack's configuration: what it may hold, an example for who got it wrong, and what it is for. Every difference between two stacks is one of
- * these; no code asks for a stack's name.
- */
-function key<Shape extends z.ZodType>(shape: Shape, example: unknown, description: string): Shape {
-  return shape.meta({ example, description });
-}
 
 const wholeNumber = (min: number, max: number) => z.number().int().min(min).max(max);
 
@@ -338,7 +331,8 @@ const bank = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('kftc'), ...bankCalls }),
 ]);
 
-/** What a stack is: `Pulumi.<stack>.yaml` holds one value for each, beside `aws:region`. */
+/**
+ * What a stack is. Every difference between two stacks is one of these keys; no code asks for a stack's name. `Pulumi.<stack>.yaml` holds one value for each, beside `aws:region`. */
 export const settingsShape = z
   .strictObject({
     started: key(
@@ -403,89 +397,13 @@ export function bankUrl(kind: BankSettings['kind']): string {
  * @throws an error that names each key that is unknown, missing or makes no sense, with an example.
  */
 export function readSettings(config: Readonly<Record<string, string>>): Settings {
-  const own: Record<string, unknown> = {};
-  for (const [name, text] of Object.entries(config)) {
-    const [namespace, rest] = splitKey(name);
-    if (namespace === PROJECT) own[rest] = parsed(text);
-  }
-  const result = settingsShape.safeParse(own);
-  if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => told(issue, own));
-  throw new Error(
-    `the stack's configuration cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}\n(components/settings.ts tells what each key is for)`,
+  return readConfig(
+    {
+      project: PROJECT,
+      shape: settingsShape,
+      describedIn: 'components/settings.ts',
+      wholeExample: 'Pulumi.prod.yaml',
+    },
+    config,
   );
-}
-
-function splitKey(name: string): [string, string] {
-  const colon = name.indexOf(':');
-  return [name.slice(0, colon), name.slice(colon + 1)];
-}
-
-/** Pulumi hands over texts: a group is JSON, and so are `true` and a number. A text that is no JSON is a text. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
-}
-
-/** A problem as a person reads it. */
-function told(issue: z.core.$ZodIssue, own: unknown): string[] {
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map(
-      (unknown) =>
-        `${nameOf([...issue.path, unknown])} is unknown; remove it: pulumi config rm --path '${nameOf([...issue.path, unknown])}'`,
-    );
-  const name = nameOf(issue.path);
-  const schema = schemaAt(settingsShape, issue.path);
-  if (issue.code !== 'custom' && valueAt(own, issue.path) === undefined) return missing(name, schema);
-  return [`${name}: ${issue.message}; ${exampleOf(name, schema)}`];
-}
-
-/** A whole group that is missing is told key by key. */
-function missing(name: string, schema: z.ZodType | undefined): string[] {
-  const inner = schema === undefined ? undefined : shapeOf(schema);
-  if (inner === undefined) return [`${name} is missing; ${exampleOf(name, schema)}`];
-  return Object.entries(inner)
-    .filter(([, child]) => !child.safeParse(undefined).success)
-    .flatMap(([child, of]) => missing(`${name}.${child}`, of));
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (at, step) =>
-      typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[step] : undefined,
-    value,
-  );
-}
-
-function nameOf(path: readonly PropertyKey[]): string {
-  const [first, ...rest] = path.map(String);
-  return `${PROJECT}:${[first, ...rest].join('.')}`;
-}
-
-function exampleOf(name: string, schema: z.ZodType | undefined): string {
-  const example = schema?.meta()?.['example'];
-  const set = (key: string, value: unknown) =>
-    `for example: pulumi config set --path '${key}' ${JSON.stringify(value)}`;
-  if (example === undefined) return 'Pulumi.prod.yaml shows the whole of it';
-  return Array.isArray(example) ? set(`${name}[0]`, example[0]) : set(name, example);
-}
-
-/** The schema of a key, through what wraps it. */
-function schemaAt(schema: z.ZodType, path: readonly PropertyKey[]): z.ZodType | undefined {
-  let at: z.ZodType | undefined = schema;
-  for (const step of path) {
-    if (at === undefined || typeof step === 'number') break;
-    at = shapeOf(at)?.[String(step)];
-  }
-  return at;
-}
-
-function shapeOf(schema: z.ZodType): Readonly<Record<string, z.ZodType>> | undefined {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault)
-    return shapeOf(schema.unwrap() as z.ZodType);
-  if (schema instanceof z.ZodDiscriminatedUnion) return shapeOf(schema.options[0] as z.ZodType);
-  return schema instanceof z.ZodObject ? schema.shape : undefined;
 }

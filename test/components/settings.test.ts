@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { z } from 'zod';
 import { bankUrl, readSettings, settingsShape } from '../../components/settings.ts';
+import { assertDescribed, keysOf } from '../support/config-keys.ts';
 import { asTexts, stackConfig } from '../support/deployed-stack.ts';
 
 /** A stack's configuration with one value at a path in place of what it has; `undefined` takes it away. */
@@ -121,26 +121,8 @@ describe("a stack's settings", () => {
   });
 
   it('are all described, each with an example that it takes itself', () => {
-    let keys = 0;
-    const visit = (schema: z.ZodType, path: string): void => {
-      const inner =
-        schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? schema.unwrap() : schema;
-      const meta = schema.meta();
-      if (inner instanceof z.ZodObject) {
-        for (const [name, child] of Object.entries(inner.shape)) visit(child as z.ZodType, `${path}.${name}`);
-        return;
-      }
-      if (inner instanceof z.ZodDiscriminatedUnion) {
-        for (const option of inner.options) visit(option as z.ZodType, path);
-        return;
-      }
-      if (inner instanceof z.ZodLiteral && path.endsWith('.kind')) return;
-      keys += 1;
-      assert.ok((meta?.description ?? '').length > 10, `${path} has no description`);
-      assert.ok(schema.safeParse(meta?.['example']).success, `${path}: ${String(meta?.['example'])}`);
-    };
-    visit(settingsShape, 'smart-transfer');
-    assert.ok(keys > 50, String(keys));
+    assert.ok(keysOf(settingsShape).length > 50);
+    assertDescribed(settingsShape);
   });
 
   it("leave to others what is not the project's own", () => {
