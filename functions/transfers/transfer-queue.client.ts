@@ -1,4 +1,5 @@
 import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { z } from 'zod';
 
 /** SQS takes at most ten messages in one call. */
 const BATCH = 10;
@@ -16,10 +17,10 @@ export interface TransferQueue {
   dispatch(transfers: readonly DispatchedTransfer[]): Promise<{ notTaken: number }>;
 }
 
-/** The message holds the transfer's id alone: the row decides whether, what and where to pay. */
-export interface TransferMessage {
-  readonly transfer_id: string;
-}
+/** The message holds the transfer's id alone: the row decides whether, what and where to pay. What a later release adds is read past. */
+export const transferMessageSchema = z.object({ transfer_id: z.string().regex(/^\d{1,18}$/) });
+
+export type TransferMessage = z.infer<typeof transferMessageSchema>;
 
 export function createTransferQueue(client: SQSClient, queueUrl: string): TransferQueue {
   return {
@@ -53,10 +54,7 @@ export function createTransferQueue(client: SQSClient, queueUrl: string): Transf
  * @throws when it is none of ours; such a message ends in the dead letter queue, where a person looks at it.
  */
 export function parseTransferMessage(body: string): bigint {
-  const value: unknown = JSON.parse(body);
-  const id =
-    typeof value === 'object' && value !== null && 'transfer_id' in value ? value.transfer_id : undefined;
-  if (typeof id !== 'string' || !/^\d{1,18}$/.test(id))
-    throw new Error(`message body holds no transfer_id of digits: ${body.slice(0, 200)}`);
-  return BigInt(id);
+  const read = transferMessageSchema.safeParse(JSON.parse(body));
+  if (!read.success) throw new Error(`message body holds no transfer_id of digits: ${body.slice(0, 200)}`);
+  return BigInt(read.data.transfer_id);
 }

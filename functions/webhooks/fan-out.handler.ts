@@ -1,5 +1,4 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { z } from 'zod';
 import type { Database } from '../database.ts';
 import { schemaCheck } from '../migrations/schema-check.ts';
 import { clockFromEnvironment } from '../shared/clock.ts';
@@ -9,6 +8,7 @@ import { openQueues } from '../shared/queues.client.ts';
 import { loginShape, openDatabase } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { queueDue } from './queue-due.step.ts';
+import { fanOutEventSchema } from './webhook-message.ts';
 import { createWebhookLanes } from './webhook-queues.client.ts';
 import { insertDeliveries } from './webhook.repository.ts';
 
@@ -24,19 +24,13 @@ const parts = {
   }),
 };
 
-/** An event of the bus, or the minute's sweep. */
-const eventSchema = z.union([
-  z.object({ sweep: z.literal(true) }),
-  z.object({ detail: z.object({ id: z.uuid() }) }),
-]);
-
 /**
  * Makes the deliveries of an event and queues them; the sweep queues what is due or was lost.
  *
  * Returning means that the deliveries are in the database, whatever the queue took. Throwing means that the event is to come again: each delivery is made once.
  */
 async function work(input: unknown): Promise<{ queued: number; notTaken: number }> {
-  const event = eventSchema.parse(input);
+  const event = fanOutEventSchema.parse(input);
   const now = clock.now();
   const endpointIds = 'sweep' in event ? undefined : await insertDeliveries(parts.db, event.detail.id, now);
   const queued = await queueDue(parts, now, endpointIds);
