@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sql, type Kysely } from 'kysely';
+import { sql, type Kysely, type RawBuilder } from 'kysely';
 import type { Database } from '../../functions/database.ts';
 import { databaseIdentity } from '../../functions/shared/database-identity.ts';
 import { createLogins, migrate } from '../../functions/migrations/migrate.ts';
@@ -47,6 +47,23 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return created;
 }
 
+/** An empty database, for what makes schemas: opened with all rights, and dropped when it is closed. */
+export async function createEmptyDatabase(): Promise<{ db: Kysely<unknown>; close: () => Promise<void> }> {
+  cluster ??= startCluster();
+  const { postgres } = await cluster;
+  databases += 1;
+  const database = `test_${process.pid}_${databases}`;
+  await asMaintenance(postgres, sql`create database ${sql.id(database)}`);
+  const db = openDatabaseAs<unknown>(addressOf(postgres, database), superuser(postgres), 2);
+  return {
+    db,
+    async close() {
+      await db.destroy();
+      await asMaintenance(postgres, sql`drop database ${sql.id(database)} with (force)`);
+    },
+  };
+}
+
 /** A database in another cluster, with another system identifier, made from a dump: all that it remembers is what the dumped one was. */
 export async function restoreIntoAnotherCluster(dump: LogicalDump): Promise<TestDatabase> {
   const other = await startCluster();
@@ -64,9 +81,7 @@ export async function restoreIntoAnotherCluster(dump: LogicalDump): Promise<Test
 async function databaseIn({ postgres, application }: Cluster): Promise<TestDatabase> {
   databases += 1;
   const database = `test_${process.pid}_${databases}`;
-  const maintenance = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
-  await sql`create database ${sql.id(database)} template ${sql.id(TEMPLATE)}`.execute(maintenance);
-  await maintenance.destroy();
+  await asMaintenance(postgres, sql`create database ${sql.id(database)} template ${sql.id(TEMPLATE)}`);
   const address = addressOf(postgres, database);
   const db = openDatabaseAs<Database>(address, application, 10);
   const owner = openDatabaseAs<Database>(address, superuser(postgres), 2);
@@ -77,10 +92,7 @@ async function databaseIn({ postgres, application }: Cluster): Promise<TestDatab
     application,
     async close() {
       await Promise.all([db.destroy(), owner.destroy()]);
-      if (!dropsOnClose) return;
-      const afterwards = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
-      await sql`drop database ${sql.id(database)} with (force)`.execute(afterwards);
-      await afterwards.destroy();
+      if (dropsOnClose) await asMaintenance(postgres, sql`drop database ${sql.id(database)} with (force)`);
     },
   };
 }
@@ -101,15 +113,19 @@ async function startCluster(): Promise<Cluster> {
     folder: join(folder, 'data'),
     settings: { max_connections: 200, fsync: 'off' },
   });
-  const maintenance = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
-  await sql`create database ${sql.id(TEMPLATE)}`.execute(maintenance);
-  await maintenance.destroy();
+  await asMaintenance(postgres, sql`create database ${sql.id(TEMPLATE)}`);
   const template = openDatabaseAs<unknown>(addressOf(postgres, TEMPLATE), superuser(postgres), 2);
   await migrate(template);
   const password = randomBytes(12).toString('hex');
   const [username] = await createLogins(template, { a: password, b: randomBytes(12).toString('hex') });
   await template.destroy();
   return { postgres, folder, application: { username, password } };
+}
+
+async function asMaintenance(postgres: LocalPostgres, statement: RawBuilder<unknown>): Promise<void> {
+  const maintenance = openDatabaseAs<unknown>(addressOf(postgres, 'postgres'), superuser(postgres), 1);
+  await statement.execute(maintenance);
+  await maintenance.destroy();
 }
 
 function addressOf(postgres: LocalPostgres, database: string): PostgresAddress {
