@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AT_REST, formatNote, parseNote } from '../../../components/rollout/alias-note.ts';
 import { plan } from '../../../components/rollout/plan.ts';
-import type { Rollout, Shifted } from '../../../components/rollout/shift.ts';
+import { shift, type Rollout, type Shifted } from '../../../components/rollout/shift.ts';
 import { SAM_TYPES, type SamType } from '../../../components/rollout/strategy.ts';
 import { FunctionFailure } from '../../support/aws-double/aws-double.ts';
 import { MINUTE_MS, rolloutScene, type RolloutScene } from './rollout-scene.ts';
@@ -370,7 +370,39 @@ describe('the invocations that a step wants', () => {
       minimum: { perStep: 0, atFull: 1, waitMsMax: 12 * MINUTE_MS, otherwise: 'send_back' },
     });
     assert.equal((await scene.shift(rollout)).outcome, 'shifted');
-    assert.equal(scene.moves().at(-1)?.[0], 6 * 60);
+    assert.equal(scene.moves().at(-1)?.[0], 6 * 60 + 15);
+  });
+
+  it('are looked at for errors once they have come: the one cycle that is waited for may be the one that failed', async () => {
+    const scene = rolloutScene();
+    called(scene, 5 * MINUTE_MS, '2');
+    const { watch } = scene.ports();
+    // The numbers of a minute do not come all at once: the cycle is seen 10 s before its error is.
+    const fails = (): void => {
+      const at = new Date(scene.beganMs + 5 * MINUTE_MS);
+      scene.aws.counted.push({ what: 'Errors', functionName: 'settlement', alias: 'live', version: '2', at });
+    };
+    let seen = false;
+    const ports = {
+      ...scene.ports(),
+      watch: {
+        ...watch,
+        count: async (...args: Parameters<typeof watch.count>) => {
+          const count = await watch.count(...args);
+          if (args[0] === 'Invocations' && count > 0 && !seen) scene.clock.after(10_000, fails);
+          seen ||= args[0] === 'Invocations' && count > 0;
+          return count;
+        },
+      },
+    };
+    const rollout = scene.rollout('AllAtOnce', {
+      bakeMs: 0,
+      bakeErrorsMin: 1,
+      minimum: { perStep: 0, atFull: 1, waitMsMax: 12 * MINUTE_MS, otherwise: 'send_back' },
+    });
+    const shifted = await shift(rollout, ports, new AbortController().signal);
+    assert.equal(shifted.outcome, 'sent_back');
+    assert.match(messageOf(shifted), /version 2 failed 1 times while all traffic was on it/);
   });
 });
 
