@@ -177,18 +177,23 @@ export const domainTarget = api.gateway.domainTarget;
 /** The function that plays the bank, where there is no other: invoke it to pay as a buyer does (docs/deploying.md). */
 export const simulatedBankFunction = simulatedBank?.function.name;
 
-/** What `npx smart-transfer rollout` shows, stops and lets go on. */
+const rolledOut = {
+  matcher: matcher.function,
+  settlement: settlement.function,
+  verification: verification.function,
+  rotation: rotation.function,
+  api: api.shops,
+  operators: api.operators,
+  'webhooks-fan-out': webhooks.fanOut,
+  'webhooks-delivery-fast': webhooks.deliverFast,
+  'webhooks-delivery-slow': webhooks.deliverSlow,
+  'webhooks-record': webhooks.record,
+};
+
+/** Each function's version and strategy: what `npx smart-transfer rollout` shows, stops and lets go on. */
 export const rollouts = {
-  matcher: matcher.function.rolloutSummary,
-  settlement: settlement.function.rolloutSummary,
-  verification: verification.function.rolloutSummary,
-  rotation: rotation.function.rolloutSummary,
-  api: api.shops.rolloutSummary,
-  operators: api.operators.rolloutSummary,
-  'webhooks-fan-out': webhooks.fanOut.rolloutSummary,
-  'webhooks-delivery-fast': webhooks.deliverFast.rolloutSummary,
-  'webhooks-delivery-slow': webhooks.deliverSlow.rolloutSummary,
-  'webhooks-record': webhooks.record.rolloutSummary,
+  ...mapped(rolledOut, ({ rolloutSummary }) => rolloutSummary),
+  ...(simulatedBank === undefined ? {} : { bank: simulatedBank.function.rolloutSummary }),
 };
 
 /** What `npx smart-transfer probe` sends along. */
@@ -203,14 +208,14 @@ export const probe = {
   busName: webhooks.bus.bus.name,
   alarmName: prober.alarm.name,
   probeQueueUrl: prober.queue.url,
-  functions: {
-    matcher: matcher.function.liveArn,
-    settlement: settlement.function.liveArn,
-    verification: verification.function.liveArn,
-  },
+  functions: mapped(rolledOut, ({ liveArn }) => liveArn),
   apiUrl: api.gateway.url,
   operatorsPath: '/operators/v1/openapi.json',
 };
+
+function mapped<From, To>(all: Record<string, From>, to: (one: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, to(one)]));
+}
 
 function probed({ url, deadLetters }: Queue) {
   return { url, deadLettersUrl: deadLetters.queue.url };

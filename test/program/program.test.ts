@@ -30,6 +30,14 @@ function functionsOf(stack: 'dev' | 'prod'): Readonly<Record<string, FunctionKin
   return stack === 'dev' ? { ...FUNCTIONS, bank: 'simulatedBank' } : FUNCTIONS;
 }
 
+/** The keys of the stack's rollouts, where they are not the function's name. */
+const ROLLOUT_KEYS: Readonly<Record<string, string>> = {
+  'webhooks-fan-out': 'webhookFanOut',
+  'webhooks-delivery-fast': 'webhookDelivery',
+  'webhooks-delivery-slow': 'webhookDelivery',
+  'webhooks-record': 'webhookRecord',
+};
+
 /** Read by the runtime, the SDK and the libraries, of every function. */
 const RUNTIME_VARIABLES = ['NODE_OPTIONS', 'POWERTOOLS_LOG_LEVEL', 'POWERTOOLS_METRICS_NAMESPACE'];
 const DUAL_STACK_VARIABLES = ['AWS_ENDPOINT_URL_EVENTBRIDGE', 'AWS_USE_DUALSTACK_ENDPOINT'];
@@ -498,6 +506,22 @@ for (const stack of ['dev', 'prod'] as const) {
       );
     });
 
+    it('says of each alias which function, version and strategy it has, for the person on call', async () => {
+      const { valueOf } = await import('../support/pulumi-mocks.ts');
+      const said = await valueOf(pulumi.output(deployed.outputs['rollouts']));
+      const wanted = Object.fromEntries(
+        all('aws:lambda/alias:Alias').map(({ name }) => {
+          const strategy =
+            name === 'bank'
+              ? 'AllAtOnce'
+              : settings()['smart-transfer:rollout']?.[ROLLOUT_KEYS[name] ?? name];
+          const arn = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${name}-1a2b3c4:live`;
+          return [name, { function: `${name}-1a2b3c4`, version: '7', strategy, alias: arn }];
+        }),
+      );
+      assert.deepEqual(said, wanted);
+    });
+
     it('says where the probe finds its paths: queues, functions, and a route that wants a signature', async () => {
       const { valueOf } = await import('../support/pulumi-mocks.ts');
       const said = await valueOf(pulumi.output(deployed.outputs['probe']));
@@ -506,6 +530,9 @@ for (const stack of ['dev', 'prod'] as const) {
         ({ inputs }) => inputs['routeKey'] === `GET ${operatorsPath}`,
       );
       assert.equal(route?.inputs['authorizationType'], 'AWS_IAM', operatorsPath);
+      // The simulated bank knows no dry run: it is the bank that the matcher's and the settlement's ask.
+      const aliases = all('aws:lambda/alias:Alias').filter(({ name }) => name !== 'bank');
+      assert.deepEqual(Object.keys(functions).sort(), aliases.map(({ name }) => name).sort());
       for (const arn of Object.values(functions)) assert.match(arn, /:live$/);
       const urls = Object.values(queues).flatMap(({ url, deadLettersUrl }) => [url, deadLettersUrl]);
       assert.equal(new Set([...urls, probeQueueUrl]).size, 9);
