@@ -1,6 +1,6 @@
 /**
  * What an alias's description says of its rollout. It lives there because it changes in the same call as the traffic, and because each change of it
- * changes the alias's `RevisionId` (docs/decisions/0022-a-rollout-writes-on-its-alias.md).
+ * changes the alias's `RevisionId` (docs/decisions/0023-a-rollout-writes-on-its-alias.md).
  */
 export type AliasNote =
   | {
