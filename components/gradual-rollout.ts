@@ -164,9 +164,9 @@ export class GradualRollout extends pulumi.ComponentResource {
     alarms: pulumi.Output<string[]>,
   ): aws.lambda.Alias {
     const hook = new pulumi.ResourceHook(`rollout-${name}`, async (update) => {
-      await shiftTraffic({ name, settings, update, alarms: await valueOf(alarms), alias });
+      await shiftTraffic({ name, settings, update, alarms: await valueOf(alarms) });
     });
-    const alias = new aws.lambda.Alias(
+    return new aws.lambda.Alias(
       name,
       {
         name: settings.aliasName,
@@ -181,7 +181,6 @@ export class GradualRollout extends pulumi.ComponentResource {
         hooks: { beforeUpdate: [hook] },
       },
     );
-    return alias;
   }
 }
 
@@ -258,11 +257,10 @@ interface Update {
   readonly settings: Settings;
   readonly update: pulumi.ResourceHookArgs;
   readonly alarms: readonly string[];
-  readonly alias: aws.lambda.Alias;
 }
 
 /** @throws a sentence for people, which fails the update of the alias: the engine's state stays at the old version. */
-async function shiftTraffic({ name, settings, update, alarms, alias }: Update): Promise<void> {
+async function shiftTraffic({ name, settings, update, alarms }: Update): Promise<void> {
   const { newInputs, oldOutputs } = update as {
     newInputs?: { functionVersion?: string };
     oldOutputs?: { arn?: string };
@@ -273,6 +271,8 @@ async function shiftTraffic({ name, settings, update, alarms, alias }: Update): 
     throw new Error(`the rollout of ${name} was not told which version to serve, or at which alias`);
   const { region, account, functionName } = partsOf(arn);
   const services = openAws(settings.aws, region, { functionName, aliasName: settings.aliasName });
+  // The alias of this program has no URN before the hook has ended: its lines would all come then.
+  const alias = new pulumi.DependencyResource(update.urn);
   const say = (line: string): void => {
     // Whoever reads may be gone, and traffic must move all the same.
     pulumi.log.info(line, alias).catch(() => undefined);

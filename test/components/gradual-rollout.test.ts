@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
 import { GradualRollout, type GradualRolloutArgs } from '../../components/gradual-rollout.ts';
 import { AT_REST } from '../../components/rollout/alias-note.ts';
 import { processSignals } from '../../components/rollout/process-signals.ts';
@@ -11,6 +12,9 @@ import { mockPulumi, valueOf, type MockedProgram } from '../support/pulumi-mocks
 const ALIAS = 'aws:lambda/alias:Alias';
 const ALARM = 'aws:cloudwatch/metricAlarm:MetricAlarm';
 const ARN = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:settlement:live`;
+
+/** The alias as the engine names it to the hook. */
+const UPDATED = 'urn:pulumi:prod::shop::aws:lambda/alias:Alias::settlement';
 
 const ARGS: GradualRolloutArgs = {
   functionName: 'settlement',
@@ -42,6 +46,7 @@ const update = (mocked: MockedProgram, functionVersion: string, arn = ARN) =>
   mocked.runHook('rollout-settlement', {
     newInputs: { functionName: 'settlement', functionVersion },
     oldOutputs: { arn, functionVersion: '1' },
+    urn: UPDATED,
   });
 
 describe('the rollout component', function () {
@@ -160,6 +165,23 @@ describe('the rollout component', function () {
         .filter(({ operation }) => operation === 'Invoke')
         .map(({ input }) => input['Qualifier']);
       assert.deepEqual(invoked, ['2', '2']);
+    });
+
+    it('tells each step at once, on the alias that the engine names: its own is not known before the hook has ended', async () => {
+      const said: [string, string][] = [];
+      const { info } = pulumi.log;
+      pulumi.log.info = async (line, resource) => {
+        said.push([line, await valueOf(resource!.urn)]);
+      };
+      try {
+        const { mocked } = await program({}, served.endpoint);
+        await update(mocked, '2');
+      } finally {
+        pulumi.log.info = info;
+      }
+      assert.equal(said.length, 6);
+      assert.match(said[2]?.[0] ?? '', /2\/3 traffic shifting .* version 1 → 2: 100 %/);
+      for (const [line, urn] of said) assert.equal(urn, UPDATED, line);
     });
 
     it('fails in another account, before anything moves', async () => {

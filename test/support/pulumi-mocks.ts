@@ -45,16 +45,21 @@ export interface PulumiMocks {
   readonly config?: Readonly<Record<string, string>>;
 }
 
+/** What the engine tells a hook. */
+export interface HookArguments {
+  readonly urn?: string;
+  readonly newInputs?: Inputs;
+  readonly oldInputs?: Inputs;
+  readonly oldOutputs?: Inputs;
+}
+
 export interface MockedProgram {
   readonly resources: readonly RecordedResource[];
   readonly calls: readonly RecordedCall[];
   /** The one resource of a type and, where there are several, of a name. */
   resource(type: string, name?: string): RecordedResource;
   /** Runs a hook as the engine does: by its callback, with serialised arguments. It answers the hook's error, if it had one. */
-  runHook(
-    name: string,
-    args: { newInputs?: Inputs; oldInputs?: Inputs; oldOutputs?: Inputs },
-  ): Promise<{ readonly error: string | undefined }>;
+  runHook(name: string, args: HookArguments): Promise<{ readonly error: string | undefined }>;
 }
 
 /** The part of Pulumi's mock monitor that is wrapped here. */
@@ -155,12 +160,9 @@ function recorded(request: RegisterResourceRequest, response: { getUrn(): string
   };
 }
 
-function hookRequest(args: {
-  newInputs?: Inputs;
-  oldInputs?: Inputs;
-  oldOutputs?: Inputs;
-}): ResourceHookRequest {
+function hookRequest(args: HookArguments): ResourceHookRequest {
   const request = new resources_pb.ResourceHookRequest();
+  if (args.urn !== undefined) request.setUrn(args.urn);
   const struct = (values: Inputs) => Struct.fromJavaScript(values);
   if (args.newInputs !== undefined) request.setNewInputs(struct(args.newInputs));
   if (args.oldInputs !== undefined) request.setOldInputs(struct(args.oldInputs));
