@@ -47,7 +47,7 @@ export class Network extends pulumi.ComponentResource {
         ...(args.settings.egress === 'none' ? { cidrIpv6: '::/0' } : { cidrIpv4: '0.0.0.0/0' }),
       }),
       this.#allowHttpsOut('functions-to-s3', functions.id, {
-        description: "Functions write the archive of the ledger's heads",
+        description: 'Functions archive the heads of the ledger',
         prefixListId: s3.prefixListId,
       }),
     ];

@@ -5,6 +5,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { stackShape } from '../../cli/cost/stack-shape.ts';
 import { probeTargetsShape } from '../../cli/probe/targets.ts';
 import { KEY_USES, type KeyPurpose } from '../../components/keys.ts';
+import { migrationsHash } from '../../components/migration.ts';
 import { environments, type FunctionKind } from '../../functions/shared/environment.ts';
 import { ACCOUNT, deployStack, REGION, stackConfig, type DeployedStack } from '../support/deployed-stack.ts';
 import type { RecordedResource } from '../support/pulumi-mocks.ts';
@@ -390,6 +391,13 @@ for (const stack of ['dev', 'prod'] as const) {
       for (const alias of aliases) assert.ok(alias.dependsOn.includes(invocation), alias.name);
       const writer = deployed.resource('aws:rds/clusterInstance:ClusterInstance', 'database-writer');
       assert.ok(dependsOn.includes(writer.urn));
+      const ways = deployed.resources.filter(({ type }) =>
+        /^aws:(ec2\/route|vpc\/securityGroup(In|E)gressRule):/.test(type),
+      );
+      assert.ok(ways.length >= 4);
+      for (const { urn } of ways) assert.ok(dependsOn.includes(urn), urn);
+      const { triggers } = deployed.resource('aws:lambda/invocation:Invocation').inputs;
+      assert.deepEqual(triggers, { migrations: migrationsHash() });
     });
 
     it('keeps what fails of every function that is called without being waited for', () => {
@@ -408,6 +416,70 @@ for (const stack of ['dev', 'prod'] as const) {
         ),
       ].filter((arn) => arn.includes(':lambda:'));
       for (const arn of called) assert.ok(kept.has(arn.split(':')[6]!), arn);
+    });
+
+    it('tries nothing again that a later beat does anyway, and an event that becomes no delivery twice', () => {
+      const retries = all('aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig').map(
+        ({ name, inputs }) => [name, inputs['maximumRetryAttempts'], inputs['maximumEventAgeInSeconds']],
+      );
+      assert.deepEqual(retries.sort(), [
+        ['matcher', 0, 300],
+        ['rotation', 0, 300],
+        ['verification', 0, 300],
+        ['webhooks-fan-out', 2, 3600],
+      ]);
+    });
+
+    it('rotates the login once it is written, and not at once', () => {
+      const { inputs, dependsOn } = deployed.resource('aws:secretsmanager/secretRotation:SecretRotation');
+      assert.equal(inputs['rotateImmediately'], false);
+      assert.ok(dependsOn.includes(deployed.resource('aws:lambda/invocation:Invocation').urn));
+    });
+
+    it("tells each function that reaches the database which cluster it is, by TLS that knows Amazon's authorities", () => {
+      for (const one of all(FUNCTION).filter(({ inputs }) => inputs['vpcConfig'] !== undefined)) {
+        const { DATABASE_IDENTITY, DATABASE_TLS, DATABASE_CA_FILE, DATABASE_HOST } = variablesOf(one);
+        assert.deepEqual(
+          [DATABASE_IDENTITY, DATABASE_TLS, DATABASE_CA_FILE, DATABASE_HOST],
+          [
+            'cluster-ABC',
+            'verify',
+            '/var/runtime/ca-cert.pem',
+            `smart-transfer-${stack}.cluster-x.${REGION}.rds.amazonaws.com`,
+          ],
+          one.name,
+        );
+      }
+    });
+
+    it('calls AWS by IPv6 first, at dual-stack names, from where there is no other way out', () => {
+      const byIpv6 = settings()['smart-transfer:network']?.['egress'] === 'none';
+      const names = {
+        AWS_USE_DUALSTACK_ENDPOINT: 'true',
+        AWS_ENDPOINT_URL_EVENTBRIDGE: `https://events.${REGION}.api.aws`,
+      };
+      for (const one of all(FUNCTION)) {
+        const vpc = one.inputs['vpcConfig'] as { ipv6AllowedForDualStack: boolean } | undefined;
+        if (vpc !== undefined) assert.equal(vpc.ipv6AllowedForDualStack, byIpv6, one.name);
+        const variables = variablesOf(one);
+        const ipv6 = byIpv6 && vpc !== undefined;
+        const said = DUAL_STACK_VARIABLES.map((name) => [name, variables[name]] as const);
+        assert.deepEqual(
+          Object.fromEntries(said.filter(([, value]) => value !== undefined)),
+          ipv6 ? names : {},
+          one.name,
+        );
+        assert.equal(variables['NODE_OPTIONS']?.includes('--dns-result-order=ipv6first'), ipv6, one.name);
+      }
+    });
+
+    it('keeps secrets under their key, and for a time after they are deleted', () => {
+      for (const { name, inputs } of all('aws:secretsmanager/secret:Secret'))
+        assert.deepEqual(
+          [inputs['kmsKeyId'], inputs['recoveryWindowInDays']],
+          [`arn:aws:kms:${REGION}:${ACCOUNT}:key/secrets`, stack === 'prod' ? 30 : 7],
+          name,
+        );
     });
 
     it('has an alarm on the errors and throttles of each function and on the depth of each dead letter queue', () => {
