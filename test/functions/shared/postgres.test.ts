@@ -1,10 +1,28 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
-import { recordset, RotatingPool, type Login } from '../../../functions/shared/postgres.ts';
+import { poolOptions, recordset, RotatingPool, type Login } from '../../../functions/shared/postgres.ts';
 import { startTcpProxy } from '../../../local/chaos/tcp-proxy.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { until } from '../../support/until.ts';
+
+describe("a connection's options", () => {
+  const options = (tls: 'verify' | 'off') =>
+    poolOptions({ host: 'db.example', port: 5432, database: 'd', tls }, { username: 'u', password: 'p' }, 1);
+
+  it('wait for a database that wakes from a pause, and not until the API gives up', () => {
+    const waitMs = options('off').connectionTimeoutMillis ?? 0;
+    // Resuming takes 15 s and more; API Gateway waits for 29.
+    assert.ok(waitMs >= 20_000 && waitMs <= 27_000, `${waitMs} ms`);
+  });
+
+  it('take no certificate of an unknown authority where TLS is demanded, and keep lines alive', () => {
+    assert.deepEqual(options('verify').ssl, { rejectUnauthorized: true });
+    assert.equal(options('off').ssl, false);
+    assert.equal(options('verify').keepAlive, true);
+    assert.equal(options('verify').max, 1);
+  });
+});
 
 describe('the rotating pool', () => {
   let test: TestDatabase;
