@@ -205,6 +205,26 @@ for (const stack of ['dev', 'prod'] as const) {
       }
     });
 
+    it("lets one service assume each role: Lambda a function's, the scheduler its schedules' for its own group alone", () => {
+      for (const { name, inputs } of all('aws:iam/role:Role')) {
+        const [statement, ...others] = statementsOf(inputs['assumeRolePolicy']);
+        assert.deepEqual(
+          [statement?.effect, statement?.actions, others],
+          ['Allow', ['sts:AssumeRole'], []],
+          name,
+        );
+        const { Service } = statement?.principal as { Service: string[] };
+        const schedule = name.endsWith('-schedule');
+        assert.deepEqual(Service, [schedule ? 'scheduler.amazonaws.com' : 'lambda.amazonaws.com'], name);
+        const group = `arn:aws:scheduler:${REGION}:${ACCOUNT}:schedule-group/smart-transfer-${stack}`;
+        assert.deepEqual(
+          statement?.condition,
+          schedule ? { StringEquals: { 'aws:SourceAccount': ACCOUNT, 'aws:SourceArn': group } } : {},
+          name,
+        );
+      }
+    });
+
     it("refuses the functions' code what Lambda does with their network interfaces", () => {
       for (const one of all(FUNCTION).filter(({ inputs }) => inputs['vpcConfig'] !== undefined)) {
         const statements = statementsOfRoles().filter(({ role }) => role === one.name);
