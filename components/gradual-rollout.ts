@@ -271,7 +271,7 @@ async function shiftTraffic({ name, settings, update, alarms }: Update): Promise
     throw new Error(`the rollout of ${name} was not told which version to serve, or at which alias`);
   const { region, account, functionName } = partsOf(arn);
   const services = openAws(settings.aws, region, { functionName, aliasName: settings.aliasName });
-  // The alias of this program has no URN before the hook has ended: its lines would all come then.
+  // By its URN: the alias itself has none before its update is over, and every line of the program would wait for that.
   const alias = new pulumi.DependencyResource(update.urn);
   const say = (line: string): void => {
     // Whoever reads may be gone, and traffic must move all the same.
