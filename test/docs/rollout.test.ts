@@ -5,7 +5,7 @@ import { SAM_TYPES, type SamType } from '../../components/rollout/strategy.ts';
 import { ROLLED_OUT, type RolledOut } from '../../components/settings.ts';
 import { readStackFile } from '../../components/stack-file.ts';
 import { rolloutScene } from '../components/rollout/rollout-scene.ts';
-import { assertKnown, commandsOf } from './typed-commands.ts';
+import { assertOurs, commandsOf, isOurs } from '../support/documented-commands.ts';
 
 const COMPONENTS = new URL('../../components/', import.meta.url);
 const ROLLOUT = new URL('rollout/', COMPONENTS);
@@ -112,9 +112,9 @@ describe('the page on rollouts', () => {
   });
 
   it('names commands, variables and options that there are', () => {
-    const lines = commandsOf(page).filter((line) => line.startsWith('npx smart-transfer '));
+    const lines = commandsOf(page).filter(isOurs);
     assert.ok(lines.length >= 3);
-    for (const line of lines) assertKnown(line);
+    for (const line of lines) assertOurs(line);
     const sources = ['gradual-rollout.ts', 'rollout/shift.ts'].map((file) =>
       readFileSync(new URL(file, COMPONENTS), 'utf8'),
     );
