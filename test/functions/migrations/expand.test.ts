@@ -7,10 +7,10 @@ import { createEmptyDatabase } from '../../support/database.ts';
 import { brokenFor, readSchema, type Schema } from './what-a-release-relies-on.ts';
 
 /**
- * The newest migration of the release before this one: its functions go on serving while this one's take over. It moves forward when a release is out, and never
- * while one is being made.
+ * The newest migration of what was deployed last: its functions go on serving while this release's take over. It moves forward when a release is out. Nothing is
+ * deployed yet, so that it is the newest there is.
  */
-const RELEASED = '0036-resume-chain';
+const RELEASED = '0036-statement-seams';
 
 /**
  * What later migrations demand of tables that the release before writes to, each with why its functions fulfil it without knowing: such as a check that was
