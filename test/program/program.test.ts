@@ -378,7 +378,14 @@ for (const stack of ['dev', 'prod'] as const) {
           visit(inner, here);
         }
       };
-      for (const { urn, inputs } of deployed.resources) visit(inputs, urn);
+      for (const { urn, inputs, secretInputs } of deployed.resources) {
+        visit(inputs, urn);
+        assert.deepEqual(
+          secretInputs,
+          [],
+          `${urn}: a value that is marked as a secret is in the state all the same`,
+        );
+      }
       assert.equal(deployed.resource('aws:rds/cluster:Cluster').inputs['manageMasterUserPassword'], true);
     });
 

@@ -33,4 +33,15 @@ describe("Pulumi's engine, mocked", () => {
     await mockPulumi();
     await assert.rejects(aws.getCallerIdentity(), /aws:index\/getCallerIdentity:getCallerIdentity/);
   });
+
+  it('lay secrets open, and tell where they were marked', async () => {
+    const mocked = await mockPulumi();
+    const value = pulumi.secret('hunter2');
+    const parameter = new aws.ssm.Parameter('parameter', { type: 'String', value, tags: { of: value } });
+    await valueOf(parameter.urn);
+    const { inputs, secretInputs } = mocked.resource('aws:ssm/parameter:Parameter');
+    assert.deepEqual([inputs['value'], inputs['tags']], ['hunter2', { of: 'hunter2' }]);
+    // Pulumi marks a whole input for what is inside it.
+    assert.deepEqual([...secretInputs].sort(), ['tags', 'value']);
+  });
 });

@@ -17,6 +17,8 @@ export interface RecordedResource {
   readonly urn: string;
   /** As the engine gets them, secrets laid open. */
   readonly inputs: Readonly<Record<string, unknown>>;
+  /** Where an input is marked as a secret: its path, such as `environment`. */
+  readonly secretInputs: readonly string[];
   readonly parent: string;
   readonly dependsOn: readonly string[];
   readonly protect: boolean;
@@ -144,11 +146,18 @@ function notAnswered(message: string): Error {
 
 function recorded(request: RegisterResourceRequest, response: { getUrn(): string }): RecordedResource {
   const hooks = request.getHooks();
+  const secretInputs: string[] = [];
+  const inputs = laidOpen(
+    runtime.deserializeProperties(request.getObject() ?? new Struct()),
+    '',
+    secretInputs,
+  ) as Record<string, unknown>;
   return {
     type: request.getType(),
     name: request.getName(),
     urn: response.getUrn(),
-    inputs: runtime.deserializeProperties(request.getObject() ?? new Struct()),
+    inputs,
+    secretInputs,
     parent: request.getParent(),
     dependsOn: request.getDependenciesList(),
     protect: request.getProtect() ?? false,
@@ -158,6 +167,24 @@ function recorded(request: RegisterResourceRequest, response: { getUrn(): string
       beforeUpdate: hooks?.getBeforeUpdateList() ?? [],
     },
   };
+}
+
+/** A value without its marks of secrecy; where there was one is noted. */
+function laidOpen(value: unknown, path: string, secrets: string[]): unknown {
+  if (runtime.isRpcSecret(value)) {
+    secrets.push(path);
+    return laidOpen(runtime.unwrapRpcSecret(value), path, secrets);
+  }
+  if (Array.isArray(value)) return value.map((one, index) => laidOpen(one, `${path}[${index}]`, secrets));
+  // What has a class of its own, such as an archive, is no part of a tree of values.
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype)
+    return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [
+      name,
+      laidOpen(inner, path === '' ? name : `${path}.${name}`, secrets),
+    ]),
+  );
 }
 
 function hookRequest(args: HookArguments): ResourceHookRequest {
