@@ -31,6 +31,8 @@ const SecretId = 'smart-transfer/database';
 const idOf = (digit: number): string => `00000000-0000-4000-8000-00000000000${digit}`;
 
 describe('local Secrets Manager', () => {
+  // Before its folder goes: a rotation that still runs keeps its end there.
+  afterEach(() => stop());
   const folder = temporaryFolder();
   let service: LocalSecretsManager;
   let client: SecretsManagerClient;
@@ -52,7 +54,6 @@ describe('local Secrets Manager', () => {
   }
 
   beforeEach(() => start());
-  afterEach(stop);
 
   const create = (SecretString: string) =>
     client.send(new CreateSecretCommand({ Name: SecretId, SecretString, ClientRequestToken: idOf(1) }));
