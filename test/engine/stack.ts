@@ -240,7 +240,9 @@ export class Stack {
   /** What the engine keeps, secrets decrypted. */
   async state(): Promise<ExportedState> {
     const exported = await this.pulumi(['stack', 'export', '--show-secrets', '--stack', this.name]);
-    return JSON.parse(exported.said) as ExportedState;
+    const { deployment } = JSON.parse(exported.said) as { deployment: Partial<ExportedState['deployment']> };
+    // A stack with nothing in it has no list.
+    return { deployment: { ...deployment, resources: deployment.resources ?? [] } };
   }
 
   async stop(): Promise<void> {

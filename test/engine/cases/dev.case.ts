@@ -330,7 +330,7 @@ describe('dev under the engine', function () {
       await succeeds(stack.up());
       await succeeds(stack.pulumi(destroy));
       assert.deepEqual(stack.cloud.resources, []);
-      assert.deepEqual((await stack.state()).deployment.resources ?? [], []);
+      assert.deepEqual((await stack.state()).deployment.resources, []);
 
       await succeeds(stack.up());
       await succeeds(stack.up({}, '--expect-no-changes'));

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -12,13 +12,17 @@ import empty from 'google-protobuf/google/protobuf/empty_pb.js';
  * Runs a Node program for Pulumi's engine, where Pulumi's own host is not to be had: it comes with the CLI's download only, and no registry has it. It does what
  * a program of this project takes, and nothing for installing, generating or packing.
  *
- * The engine starts it beside the program's `Pulumi.yaml`, reads the port from its first line, and stops it by SIGINT.
+ * The engine starts it beside the program's `Pulumi.yaml`, reads the port from its first line, and stops it by SIGINT. As with Pulumi's own, a program whose run
+ * is cancelled, or whose engine is gone, gets SIGINT, and SIGKILL five seconds later.
  */
+
+/** What a program has to end by itself, ms. */
+const END_MS = 5_000;
 
 /** The status of a program that has told its errors itself (@pulumi/pulumi, cmd/run). */
 const ERRORS_WERE_TOLD = 32;
 
-const program: { ended?: Promise<unknown> } = {};
+const program: { process?: ChildProcess; ended?: Promise<unknown> } = {};
 
 const [engineAddress = ''] = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));
 const server = new grpc.Server();
@@ -28,8 +32,11 @@ server.addService(languageGrpc.LanguageRuntimeService, {
   // The doubles of the providers are attached: the engine needs to load none.
   getRequiredPackages: answering(() => new language.GetRequiredPackagesResponse()),
   getRequiredPlugins: answering(() => new language.GetRequiredPluginsResponse()),
-  cancel: answering(() => new empty.Empty()),
-  run: answering(run),
+  cancel: answering(() => {
+    stopProgram();
+    return new empty.Empty();
+  }),
+  run: answering(run, endWithoutEngine),
 });
 
 server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {
@@ -37,10 +44,23 @@ server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error,
   console.log(port);
 });
 
-/** The program hears of the same signal, and may have traffic to send back. */
-process.on('SIGINT', () => {
+/** The engine sends it to the program as well, which may have traffic to send back. */
+process.on('SIGINT', exitAfterProgram);
+
+function stopProgram(): void {
+  program.process?.kill('SIGINT');
+  setTimeout(() => program.process?.kill('SIGKILL'), END_MS).unref();
+}
+
+/** A call that is cut off in the middle: the CLI was killed. */
+function endWithoutEngine(): void {
+  stopProgram();
+  exitAfterProgram();
+}
+
+function exitAfterProgram(): void {
   void Promise.resolve(program.ended).then(() => process.exit(0));
-});
+}
 
 async function run(
   request: InstanceType<typeof language.RunRequest>,
@@ -59,6 +79,7 @@ async function run(
     ],
     { cwd: programFolder, stdio: ['ignore', 'inherit', 'inherit'], env: environment(request) },
   );
+  program.process = child;
   program.ended = once(child, 'exit');
   const [status, signal] = (await program.ended) as [number | null, NodeJS.Signals | null];
   const response = new language.RunResponse();
@@ -97,15 +118,23 @@ function nodeArgs(options: Record<string, unknown> | undefined): string[] {
   return typeof args === 'string' ? args.split(' ') : [];
 }
 
-type Handler<Request, Response> = (request: Request) => Response | Promise<Response>;
-
 function answering<Request, Response>(
-  handler: Handler<Request, Response>,
+  handler: (request: Request) => Response | Promise<Response>,
+  cutOff: () => void = () => undefined,
 ): grpc.handleUnaryCall<Request, Response> {
   return (call, done) => {
+    let answered = false;
+    // It is also told when a call that was answered is closed.
+    call.on('cancelled', () => {
+      if (!answered) cutOff();
+    });
+    const answer: typeof done = (error, response) => {
+      answered = true;
+      done(error, response);
+    };
     Promise.resolve(handler(call.request)).then(
-      (response) => done(null, response),
-      (error: unknown) => done({ code: grpc.status.INTERNAL, details: String(error) }),
+      (response) => answer(null, response),
+      (error: unknown) => answer({ code: grpc.status.INTERNAL, details: String(error) }),
     );
   };
 }
