@@ -29,16 +29,20 @@ export function awsxProvider(cloud: Cloud): ProviderCalls {
   };
 }
 
+type SubnetType = 'Public' | 'Private' | 'Isolated';
+
+interface SubnetSpec {
+  readonly type: SubnetType;
+  readonly name: string;
+  readonly assignIpv6AddressOnCreation?: boolean;
+}
+
 interface VpcArgs {
   readonly cidrBlock: string;
   readonly availabilityZoneNames: readonly string[];
   readonly enableDnsHostnames?: boolean;
   readonly assignGeneratedIpv6CidrBlock?: boolean;
-  readonly subnetSpecs: readonly {
-    readonly type: 'Public' | 'Private' | 'Isolated';
-    readonly name: string;
-    readonly assignIpv6AddressOnCreation?: boolean;
-  }[];
+  readonly subnetSpecs: readonly SubnetSpec[];
   readonly natGateways: {
     readonly strategy: 'None' | 'Single' | 'OnePerAz';
     readonly elasticIpAllocationIds?: readonly unknown[];
@@ -52,6 +56,17 @@ interface Registered {
   readonly outputs: Properties;
 }
 
+/** A subnet, with the table that is its own. */
+interface Subnet {
+  readonly type: SubnetType;
+  /** The place of its zone among the zones. */
+  readonly zone: number;
+  readonly called: string;
+  readonly subnet: Registered;
+  readonly table: Registered;
+  readonly association: Registered;
+}
+
 async function constructVpc(
   engine: Engine,
   name: string,
@@ -59,117 +74,126 @@ async function constructVpc(
   request: InstanceType<typeof provider.ConstructRequest>,
 ): Promise<InstanceType<typeof provider.ConstructResponse>> {
   const component = await engine.component(VPC, name, request.getParent());
-  const ipv6 = args.assignGeneratedIpv6CidrBlock === true;
   const vpc = await engine.register('aws:ec2/vpc:Vpc', name, component, {
     cidrBlock: args.cidrBlock,
     enableDnsHostnames: args.enableDnsHostnames,
-    ...(ipv6 ? { assignGeneratedIpv6CidrBlock: true } : {}),
+    ...(args.assignGeneratedIpv6CidrBlock === true ? { assignGeneratedIpv6CidrBlock: true } : {}),
     tags: { Name: name },
   });
-  const ofVpc = { vpcId: vpc.id };
-  const gateway = await engine.register('aws:ec2/internetGateway:InternetGateway', name, vpc.urn, ofVpc, [
-    vpc,
-  ]);
-  const made: Record<string, Registered[]> = {
-    subnets: [],
-    tables: [],
-    associations: [],
-    routes: [],
-    nats: [],
+  const gateway = await engine.register(
+    'aws:ec2/internetGateway:InternetGateway',
+    name,
+    vpc.urn,
+    { vpcId: vpc.id },
+    [vpc],
+  );
+  const subnets: Subnet[] = [];
+  for (const spec of args.subnetSpecs)
+    for (const zone of args.availabilityZoneNames.keys())
+      subnets.push(await createSubnet(engine, name, args, { spec, zone, number: subnets.length, vpc }));
+  const nats = await createNats(engine, name, args, subnets);
+  const routes = await createRoutes(engine, subnets, gateway, nats);
+  const all = (of: readonly Registered[]) =>
+    [of.map(({ urn, id }) => resourceReference(urn, id)), of] as const;
+  const idsOf = (type: SubnetType) => {
+    const of = subnets.filter((one) => one.type === type).map(({ subnet }) => subnet);
+    const ids = of.map(({ id }) => id);
+    // The real one's list of ids is unknown as a whole.
+    return [ids.includes(UNKNOWN) ? UNKNOWN : ids, of] as const;
   };
-  const ids: Record<string, unknown[]> = { Public: [], Private: [], Isolated: [] };
-  const subnetsOf: Record<string, Registered[]> = { Public: [], Private: [], Isolated: [] };
-  const natsOfZone = new Map<number, Registered>();
-  for (const [specIndex, spec] of args.subnetSpecs.entries()) {
-    for (const [zoneIndex, zone] of args.availabilityZoneNames.entries()) {
-      const number = specIndex * args.availabilityZoneNames.length + zoneIndex;
-      const called = `${name}-${spec.name}-${zoneIndex + 1}`;
-      const subnet = await engine.register(
-        'aws:ec2/subnet:Subnet',
-        called,
-        vpc.urn,
-        {
-          ...ofVpc,
-          cidrBlock: subnetOf(args.cidrBlock, number),
-          availabilityZone: zone,
-          mapPublicIpOnLaunch: spec.type === 'Public',
-          ...(ipv6 ? { ipv6CidrBlock: subnetOfIpv6(vpc.outputs['ipv6CidrBlock'], number) } : {}),
-          ...(spec.assignIpv6AddressOnCreation === true ? { assignIpv6AddressOnCreation: true } : {}),
-          tags: { Name: called, SubnetType: spec.type },
-        },
-        [vpc],
-      );
-      const table = await engine.register('aws:ec2/routeTable:RouteTable', called, subnet.urn, ofVpc, [vpc]);
-      const association = await engine.register(
-        'aws:ec2/routeTableAssociation:RouteTableAssociation',
-        called,
-        table.urn,
-        { subnetId: subnet.id, routeTableId: table.id },
-        [subnet, table],
-      );
-      made['subnets']?.push(subnet);
-      made['tables']?.push(table);
-      made['associations']?.push(association);
-      ids[spec.type]?.push(subnet.id);
-      subnetsOf[spec.type]?.push(subnet);
-      const everywhere = { routeTableId: table.id, destinationCidrBlock: '0.0.0.0/0' };
-      if (spec.type === 'Public') {
-        const route = await engine.register(
-          'aws:ec2/route:Route',
-          called,
-          table.urn,
-          { ...everywhere, gatewayId: gateway.id },
-          [table, gateway],
-        );
-        made['routes']?.push(route);
-        if (
-          args.natGateways.strategy === 'OnePerAz' ||
-          (args.natGateways.strategy === 'Single' && zoneIndex === 0)
-        ) {
-          const nat = await engine.register(
-            'aws:ec2/natGateway:NatGateway',
-            `${name}-${zoneIndex + 1}`,
-            subnet.urn,
-            { subnetId: subnet.id, allocationId: args.natGateways.elasticIpAllocationIds?.[zoneIndex] },
-            [subnet],
-          );
-          natsOfZone.set(zoneIndex, nat);
-          made['nats']?.push(nat);
-        }
-      }
-      const nat = natsOfZone.get(zoneIndex) ?? natsOfZone.get(0);
-      if (spec.type === 'Private' && nat !== undefined)
-        made['routes']?.push(
-          await engine.register(
-            'aws:ec2/route:Route',
-            called,
-            table.urn,
-            { ...everywhere, natGatewayId: nat.id },
-            [table, nat],
-          ),
-        );
-    }
-  }
-  const references = (of: readonly Registered[] = []) => of.map(({ urn, id }) => resourceReference(urn, id));
   return await engine.constructed(component, {
     vpcId: [vpc.id, [vpc]],
     vpc: [resourceReference(vpc.urn, vpc.id), [vpc]],
     internetGateway: [resourceReference(gateway.urn, gateway.id), [gateway]],
-    subnets: [references(made['subnets']), made['subnets'] ?? []],
-    publicSubnetIds: [idsOf(ids['Public']), subnetsOf['Public'] ?? []],
-    privateSubnetIds: [idsOf(ids['Private']), subnetsOf['Private'] ?? []],
-    isolatedSubnetIds: [idsOf(ids['Isolated']), subnetsOf['Isolated'] ?? []],
-    routeTables: [references(made['tables']), made['tables'] ?? []],
-    routeTableAssociations: [references(made['associations']), made['associations'] ?? []],
-    routes: [references(made['routes']), made['routes'] ?? []],
-    natGateways: [references(made['nats']), made['nats'] ?? []],
+    publicSubnetIds: idsOf('Public'),
+    privateSubnetIds: idsOf('Private'),
+    isolatedSubnetIds: idsOf('Isolated'),
+    subnets: all(subnets.map(({ subnet }) => subnet)),
+    routeTables: all(subnets.map(({ table }) => table)),
+    routeTableAssociations: all(subnets.map(({ association }) => association)),
+    routes: all(routes),
+    natGateways: all([...nats.values()]),
     eips: [[], []],
   });
 }
 
-/** The real one's list of ids is unknown as a whole. */
-function idsOf(ids: readonly unknown[] = []): unknown {
-  return ids.includes(UNKNOWN) ? UNKNOWN : ids;
+async function createSubnet(
+  engine: Engine,
+  name: string,
+  args: VpcArgs,
+  { spec, zone, number, vpc }: { spec: SubnetSpec; zone: number; number: number; vpc: Registered },
+): Promise<Subnet> {
+  const called = `${name}-${spec.name}-${zone + 1}`;
+  const ofVpc = { vpcId: vpc.id };
+  const subnet = await engine.register(
+    'aws:ec2/subnet:Subnet',
+    called,
+    vpc.urn,
+    {
+      ...ofVpc,
+      cidrBlock: subnetOf(args.cidrBlock, number),
+      availabilityZone: args.availabilityZoneNames[zone],
+      mapPublicIpOnLaunch: spec.type === 'Public',
+      ...(args.assignGeneratedIpv6CidrBlock === true
+        ? { ipv6CidrBlock: subnetOfIpv6(vpc.outputs['ipv6CidrBlock'], number) }
+        : {}),
+      ...(spec.assignIpv6AddressOnCreation === true ? { assignIpv6AddressOnCreation: true } : {}),
+      tags: { Name: called, SubnetType: spec.type },
+    },
+    [vpc],
+  );
+  const table = await engine.register('aws:ec2/routeTable:RouteTable', called, subnet.urn, ofVpc, [vpc]);
+  const association = await engine.register(
+    'aws:ec2/routeTableAssociation:RouteTableAssociation',
+    called,
+    table.urn,
+    { subnetId: subnet.id, routeTableId: table.id },
+    [subnet, table],
+  );
+  return { type: spec.type, zone, called, subnet, table, association };
+}
+
+/** By the place of their zone. */
+async function createNats(
+  engine: Engine,
+  name: string,
+  { natGateways: { strategy, elasticIpAllocationIds = [] } }: VpcArgs,
+  subnets: readonly Subnet[],
+): Promise<ReadonlyMap<number, Registered>> {
+  const nats = new Map<number, Registered>();
+  if (strategy === 'None') return nats;
+  const last = strategy === 'Single' ? 0 : Infinity;
+  for (const { zone, subnet } of subnets.filter((one) => one.type === 'Public' && one.zone <= last)) {
+    const inputs = { subnetId: subnet.id, allocationId: elasticIpAllocationIds[zone] };
+    const called = `${name}-${zone + 1}`;
+    nats.set(
+      zone,
+      await engine.register('aws:ec2/natGateway:NatGateway', called, subnet.urn, inputs, [subnet]),
+    );
+  }
+  return nats;
+}
+
+/** Public subnets leave by the internet gateway, private ones by their zone's NAT gateway or the only one, isolated ones not at all. */
+async function createRoutes(
+  engine: Engine,
+  subnets: readonly Subnet[],
+  gateway: Registered,
+  nats: ReadonlyMap<number, Registered>,
+): Promise<Registered[]> {
+  const routes: Registered[] = [];
+  for (const { type, zone, called, table } of subnets) {
+    const nat = nats.get(zone) ?? nats.get(0);
+    const by = type === 'Public' ? gateway : type === 'Private' ? nat : undefined;
+    if (by === undefined) continue;
+    const inputs = {
+      routeTableId: table.id,
+      destinationCidrBlock: '0.0.0.0/0',
+      ...(by === gateway ? { gatewayId: by.id } : { natGatewayId: by.id }),
+    };
+    routes.push(await engine.register('aws:ec2/route:Route', called, table.urn, inputs, [table, by]));
+  }
+  return routes;
 }
 
 /** The n-th range of a /16 to /22, four bits longer. */

@@ -182,6 +182,36 @@ describe("the engine's double of AWS", () => {
     );
   });
 
+  it("refuses a mapping whose queue hides a message for less than the function's time", async () => {
+    const role = await make(ROLE, 'one', { assumeRolePolicy: trust });
+    await make(POLICY, 'one', { role: role['name'], policy: statement({ Action: ['sqs:ReceiveMessage'] }) });
+    const queue = await make(QUEUE, 'one', {
+      name: 'one.fifo',
+      fifoQueue: true,
+      visibilityTimeoutSeconds: 30,
+    });
+    // What uploading would make: this test has no files.
+    cloud.resources.push(
+      given('aws:lambda/function:Function', { name: 'one', role: role['arn'], timeout: 45 }),
+      given('aws:lambda/alias:Alias', { functionName: 'one', arn: arn('lambda', 'function:one:live') }),
+    );
+    const mapping = { eventSourceArn: queue['arn'], functionName: arn('lambda', 'function:one:live') };
+    const MAPPING = 'aws:lambda/eventSourceMapping:EventSourceMapping';
+    await assert.rejects(
+      make(MAPPING, 'one', mapping),
+      /30 seconds is less than Function timeout: 45 seconds/,
+    );
+    await assert.rejects(make(MAPPING, 'one', { ...mapping, batchSize: 100 }), /batches of 10 at the most/);
+  });
+
+  const given = (type: string, properties: Properties) => ({
+    type,
+    id: 'one',
+    name: 'one',
+    inputs: properties,
+    outputs: properties,
+  });
+
   it('deletes nothing that something else uses, and nothing that is protected', async () => {
     const role = await make(ROLE, 'one', { assumeRolePolicy: trust });
     await make(POLICY, 'one', { role: role['name'], policy: statement() });
