@@ -20,7 +20,12 @@ import { startApiGateway, type LocalApiGateway } from './api-gateway.ts';
 import { startBankSimulator, type BankSimulator } from './bank-simulator/bank-simulator.ts';
 import type { Faults } from './bank-simulator/faults.ts';
 import { startEventBus, type LocalEventBus } from './event-bus.ts';
-import { createFunctionHost, type FunctionHost, type LocalFunction } from './function-host/function-host.ts';
+import {
+  createFunctionHost,
+  type FunctionDefinition,
+  type FunctionHost,
+  type LocalFunction,
+} from './function-host/function-host.ts';
 import type { SandboxExit } from './function-host/sandbox.ts';
 import type { LocalSigner } from './iam-authorizer.ts';
 import { createEventSourceMapping, type EventSourceMapping } from './function-host/event-source-mapping.ts';
@@ -109,6 +114,8 @@ export interface SystemOptions {
   readonly durable: boolean;
   /** Whether events are published and webhooks sent, http to 127.0.0.1 among them. Not unless given: it takes four more functions. */
   readonly webhooks?: boolean;
+  /** Has the last word on what a function runs and with which variables; what this checkout says unless given. */
+  readonly redefine?: (definition: FunctionDefinition) => FunctionDefinition;
   /** What a function wrote, and what happened to the processes. */
   readonly onLog: (line: LogLine) => void;
   /** Called at the end of every process of a function. */
@@ -466,20 +473,22 @@ interface FunctionLimits {
 
 function definer(
   host: FunctionHost,
-  { folder }: SystemOptions,
+  { folder, redefine = (definition) => definition }: SystemOptions,
   runtime: Record<string, string>,
   variables: AllVariables,
 ): Define {
   const workFolder = join(folder, 'functions');
   return async (name, entry, reads, limits) => {
     const path = fileURLToPath(new URL(`../functions/${entry}`, import.meta.url));
-    return host.define({
-      name,
-      bundle: await bundleFunction({ name, entry: path }),
-      environment: { ...runtime, ...variablesFor(reads, variables) },
-      workFolder,
-      ...limits,
-    });
+    return host.define(
+      redefine({
+        name,
+        bundle: await bundleFunction({ name, entry: path }),
+        environment: { ...runtime, ...variablesFor(reads, variables) },
+        workFolder,
+        ...limits,
+      }),
+    );
   };
 }
 

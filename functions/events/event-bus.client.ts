@@ -12,9 +12,15 @@ export interface EventBus {
   put(events: readonly EventEnvelope[]): Promise<ReadonlySet<string>>;
 }
 
-/** The bus that the environment names, if any. */
+/**
+ * The bus that the environment names, if any.
+ *
+ * Where functions leave by IPv6 alone, the deployment gives EventBridge's address in full, and has the other services called at the dual-stack addresses that the
+ * SDK works out. A client refuses the two together, so this one works out nothing.
+ */
 export function openEventBus(busName: string | undefined): EventBus | undefined {
-  return busName === undefined ? undefined : createEventBus(new EventBridgeClient({}), busName);
+  if (busName === undefined) return undefined;
+  return createEventBus(new EventBridgeClient({ useDualstackEndpoint: false }), busName);
 }
 
 export function createEventBus(client: EventBridgeClient, busName: string): EventBus {

@@ -77,9 +77,30 @@ export class AwsDouble {
 
   /** A function with published versions 1 to n, alike, and an alias on the first. */
   addFunction(name: string, versions: number, alias = 'live'): void {
-    this.functions.set(name, { versions: new Map(), aliases: new Map(), invoke: () => ({ ok: true }) });
+    this.createFunction(name, () => ({ ok: true }));
     for (let version = 1; version <= versions; version += 1) this.publish(name, version.toString());
     this.#record(name, alias, { version: '1', weights: {}, description: '' });
+  }
+
+  /** A function that nothing is published of yet, and what it answers. */
+  createFunction(name: string, invoke: DoubleFunction['invoke']): void {
+    this.functions.set(name, { versions: new Map(), aliases: new Map(), invoke });
+  }
+
+  removeFunction(name: string): void {
+    this.#function(name);
+    this.functions.delete(name);
+  }
+
+  createAlias(name: string, alias: string, version: string, description: string): void {
+    if (this.#function(name).aliases.has(alias))
+      throw new AwsError('ResourceConflictException', `Alias already exists: ${alias} of ${name}`, 409);
+    this.#validate(name, version, {});
+    this.#record(name, alias, { version, weights: {}, description });
+  }
+
+  removeAlias(name: string, alias: string): void {
+    this.#function(name).aliases.delete(alias);
   }
 
   publish(name: string, version: string, facts: Partial<DoubleVersion> = {}): void {
