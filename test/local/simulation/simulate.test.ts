@@ -89,8 +89,9 @@ describe('the simulator', function () {
     });
 
     it('a message that reaches the bank long after its lease', async () => {
-      await findsWithin(10, /paid_twice|lost|alarm_transfer_executed_unexpectedly/, {
-        changes: { ...SMALL, troubles: { request_late: 0.5, repeat_duplicate: 1, kill: 0 } },
+      // Long enough for a message to be taken for absent, sent again, and to arrive then.
+      await findsWithin(30, /paid_twice|lost|alarm_transfer_executed_unexpectedly/, {
+        changes: { ...SMALL, minutes: 40, troubles: { request_late: 0.3, repeat_duplicate: 1, kill: 0 } },
         sabotage: { arrivesWithinMs: 90 * 60_000 },
       });
     });
