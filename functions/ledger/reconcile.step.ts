@@ -1,5 +1,3 @@
-import { openingBalance } from '../deposits/opening-balance.ts';
-import { readFirstRows } from '../deposits/statement.repository.ts';
 import type { CycleContext } from '../cycle/cycle-context.ts';
 import { fence } from '../cycle/lease.ts';
 import type { Database } from '../database.ts';
@@ -9,7 +7,7 @@ import { bankAccount } from './accounts.ts';
 import { balanceGaps } from './balance-gaps.ts';
 import { closingBalance } from './closing-balance.ts';
 import { NAMED_MAX } from './difference.ts';
-import { readBalances, readOpening } from './ledger.repository.ts';
+import { readBalances } from './ledger.repository.ts';
 import {
   insertReconciliation,
   readDriftRows,
@@ -43,8 +41,7 @@ export interface AccountReconciliation {
  * Compares an account's books with its statement, as of the last complete read. What is on its way may stand on either side: a transfer that
  * is booked as paid and not shown yet, one that is shown and whose outcome is still unknown, and rows that are not booked. A drift that
  * stands in two complete reads halts payouts, and so does a transfer that is paid and that neither of them shows. A read whose balances form no chain counts as incomplete, since a row that the bank shows late drifts
- * until it is shown; so does a comparison while the first rows prove another opening balance than the booked one, since
- * a row that tells so waits to be booked.
+ * until it is shown; so does a comparison while a row waits to be booked: what it is, a payout that is booked as paid or the first row of all, is not known yet.
  *
  * @returns nothing while none of the account's rows is booked, for then its opening balance is not known. An account without a row counts from nothing.
  */
@@ -61,7 +58,7 @@ export async function reconcile(
     .execute(async (trx) => await compareAccount(trx, account, now));
   if (compared === undefined) return undefined;
   const { result, figures, booked, sources } = compared;
-  const sound = complete && figures.chainWhole && compared.isOpeningBooked;
+  const sound = complete && figures.chainWhole && result.oneSided.unbooked_rows.count === 0;
   // Apart from the snapshot that was compared: under it, another stop that is raised at the same moment would make this halt fail.
   const halted = await db.transaction().execute(async (trx) => {
     await fence(trx, token);
@@ -110,12 +107,9 @@ async function compareAccount(trx: Trx<Database>, account: string, now: Date) {
   const expectedBalance = booked + paidNotShown - shownNotPaid + unbooked;
   const drift = statementBalance - expectedBalance;
   const oneSided = await readOneSided(trx, account, young);
-  const opening = await readOpening(trx, account);
-  const firstRows = await readFirstRows(trx, account);
-  const isOpeningBooked = firstRows.length === 0 || openingBalance(firstRows, opening) === opening;
   const result: AccountReconciliation = { account, statementBalance, expectedBalance, drift, oneSided };
   const sources = drift === 0n ? undefined : await readSources(trx, account);
-  return { result, figures, booked, sources, isOpeningBooked };
+  return { result, figures, booked, sources };
 }
 
 /** Where a drift comes from, since the account last added up. */

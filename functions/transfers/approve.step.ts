@@ -184,10 +184,14 @@ async function planAnew(
   }
   const doubt = await refuseInDoubt(trx, transfer);
   if (doubt !== undefined) return doubt;
+  // What was cancelled follows what it was to follow, so that a late success of that finds the new one, and cancels it while it can.
+  const retryOf = transfer.state === 'cancelled' ? (transfer.retry_of ?? transferId) : transferId;
+  // Somebody may approve that one at this moment.
+  if (retryOf !== transferId) await lockTransfer(trx, retryOf);
   const follower = await trx
     .selectFrom('transfer')
     .select(['transfer_id', 'state'])
-    .where('retry_of', '=', transferId)
+    .where('retry_of', '=', retryOf)
     .where('state', '<>', 'cancelled')
     .executeTakeFirst();
   if (follower !== undefined) {
@@ -214,8 +218,6 @@ async function planAnew(
   return await byTwoPeople<Approved>(trx, acting, matter, deed, async ({ approvalId }) => {
     const reasonToHold = openTally(await readSellers(trx, [sellerId], acting.at));
     const waits = reasonToHold(sellerId, amount, { limits: true });
-    // What was cancelled follows what it was to follow, so that a late success of that finds the new one, and cancels it while it can.
-    const retryOf = transfer.state === 'cancelled' ? (transfer.retry_of ?? transferId) : transferId;
     const [planned] = await insertTransfers(
       trx,
       [

@@ -274,35 +274,6 @@ describe('reconciliation', () => {
       assert.deepEqual(await active(), ['halt_drift']);
     });
 
-    it('not while a row waits to be booked that tells where rows begin that lead round', async () => {
-      const round = new Statement();
-      round.in(10n, '인증', at('10:00:00'));
-      round.out(10n, '환급', at('10:00:00'));
-      await storeStatement(test.db, round.rows.toReversed(), 'round');
-      await book(await cycleAt(test, at('10:05:00')), 'round');
-      round.in(500n, '다음', at('10:07:00'));
-      await storeStatement(test.db, round.rows, 'round');
-      for (const time of ['10:10:00', '10:15:00'])
-        assert.equal((await reconcileAt(time, true, 'round'))?.drift, -10n);
-      // The row that went out is one that nothing explains, which halts by itself.
-      assert.deepEqual(await alarms(), ['unexplained_withdrawal']);
-    });
-
-    it('not while a row waits to be booked that may tell of another opening balance', async () => {
-      const fresh = new Statement();
-      const first = fresh.in(10n, '먼저', at('09:00:00'));
-      fresh.in(20n, '다음', at('10:00:00'));
-      await storeStatement(test.db, fresh.rows.slice(1), 'late');
-      await book(await cycleAt(test, at('10:05:00')), 'late');
-      await storeStatement(test.db, [first], 'late');
-      for (const time of ['10:10:00', '10:15:00'])
-        assert.equal((await reconcileAt(time, true, 'late'))?.drift, -10n);
-      assert.deepEqual(await active(), []);
-      await book(await cycleAt(test, at('10:20:00')), 'late');
-      assert.equal((await reconcileAt('10:20:00', true, 'late'))?.drift, 0n);
-      assert.deepEqual(await active(), []);
-    });
-
     it('not when the read before was incomplete, and the complete one before that was right', async () => {
       await bookAt('10:05:00');
       await reconcileAt('10:05:00');
@@ -353,6 +324,48 @@ describe('reconciliation', () => {
       await reconcileAt('10:05:00');
       await bookAt('10:10:00');
       assert.equal(await driftAt('10:10:00'), 0n);
+      assert.deepEqual(await active(), []);
+    });
+  });
+
+  describe('halts nobody while a row waits to be booked that', () => {
+    it('shows a payout that is paid', async () => {
+      const { claim, reference } = await payoutUnderWay();
+      await succeed(test, claim, at('10:06:01'));
+      statement.out(9_900n, reference, at('10:06:01'));
+      await storeStatement(test.db, statement.rows);
+      for (const time of ['10:30:00', '10:35:00']) await reconcileAt(time);
+      assert.deepEqual(await active(), []);
+      await bookAt('10:40:00');
+      assert.equal(await driftAt('10:40:00'), 0n);
+    });
+
+    it('tells where rows begin that lead round', async () => {
+      const round = new Statement();
+      round.in(10n, '인증', at('10:00:00'));
+      round.out(10n, '환급', at('10:00:00'));
+      await storeStatement(test.db, round.rows.toReversed(), 'round');
+      await book(await cycleAt(test, at('10:05:00')), 'round');
+      round.in(500n, '다음', at('10:07:00'));
+      await storeStatement(test.db, round.rows, 'round');
+      for (const time of ['10:10:00', '10:15:00'])
+        assert.equal((await reconcileAt(time, true, 'round'))?.drift, -10n);
+      // The row that went out is one that nothing explains, which halts by itself.
+      assert.deepEqual(await alarms(), ['unexplained_withdrawal']);
+    });
+
+    it('tells of another opening balance', async () => {
+      const fresh = new Statement();
+      const first = fresh.in(10n, '먼저', at('09:00:00'));
+      fresh.in(20n, '다음', at('10:00:00'));
+      await storeStatement(test.db, fresh.rows.slice(1), 'late');
+      await book(await cycleAt(test, at('10:05:00')), 'late');
+      await storeStatement(test.db, [first], 'late');
+      for (const time of ['10:10:00', '10:15:00'])
+        assert.equal((await reconcileAt(time, true, 'late'))?.drift, -10n);
+      assert.deepEqual(await active(), []);
+      await book(await cycleAt(test, at('10:20:00')), 'late');
+      assert.equal((await reconcileAt('10:20:00', true, 'late'))?.drift, 0n);
       assert.deepEqual(await active(), []);
     });
   });

@@ -3,6 +3,7 @@ import type { Refused } from '../../../functions/people/act.step.ts';
 import { approveTransfer, type Approved } from '../../../functions/transfers/approve.step.ts';
 import { cancelTransfer } from '../../../functions/transfers/cancel.step.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
+import { lockPlanning } from '../../../functions/transfers/plan.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
 import { settle } from '../../../functions/transfers/settle.step.ts';
 import { actingAs } from '../../support/acting.ts';
@@ -13,6 +14,7 @@ import {
   approveAccount,
   attemptsOf,
   cycleContext,
+  lockWaiters,
   openPayoutWorld,
   plan,
   planOne,
@@ -32,6 +34,7 @@ import {
   sendAndGet,
   unknownOne,
 } from '../../support/unknown-transfer.ts';
+import { until } from '../../support/until.ts';
 
 describe('two people who let a transfer go', () => {
   let world: PayoutWorld;
@@ -242,6 +245,29 @@ describe('two people who let a transfer go', () => {
       const result = await approveByTwo(first);
       assert.equal(result.outcome, 'planned_anew');
       assert.equal((await transferOf(world, result.transferId)).retry_of, failed);
+    });
+
+    it('is paid again once when it and a cancelled follower of it are approved at the same moment', async () => {
+      const failed = await failedOne(world, 5000n, 'maintenance');
+      await releaseNow();
+      const cancelled = (await follower(failed))!.transfer_id;
+      await cancel('kim', cancelled);
+      await approve('kim', failed);
+      await approve('kim', cancelled);
+      const both = await world.db.transaction().execute(async (trx) => {
+        await lockPlanning(trx);
+        const approved = [approve('park', failed)];
+        await until('the first waits', async () => (await lockWaiters(world)) === 1n);
+        approved.push(approve('lee', cancelled));
+        await until('both wait', async () => (await lockWaiters(world)) === 2n);
+        return approved;
+      });
+      const outcomes = await Promise.all(both);
+      assert.equal(outcomes.filter(({ outcome }) => outcome === 'done').length, 1);
+      assert.deepEqual(
+        outcomes.flatMap((outcome) => ('code' in outcome ? [outcome.code] : [])),
+        ['followed_already'],
+      );
     });
 
     it('is refused where nothing of its orders is still to be paid', async () => {
