@@ -332,7 +332,9 @@ const bank = z.discriminatedUnion('kind', [
 ]);
 
 /**
- * What a stack is. Every difference between two stacks is one of these keys; no code asks for a stack's name. `Pulumi.<stack>.yaml` holds one value for each, beside `aws:region`. */
+ * What a stack is: `Pulumi.<stack>.yaml` holds one value for each key, beside `aws:region`. Every difference between two stacks is one of these; no code asks
+ * for a stack's name.
+ */
 export const settingsShape = z
   .strictObject({
     started: key(

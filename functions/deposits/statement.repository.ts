@@ -32,11 +32,8 @@ export interface RereadProgress extends ReadCounts {
   readonly beganAt: Date;
 }
 
-/** So many of an account's rows are looked at for what it held before them. */
-const FIRST_ROWS = 200;
-
-/** So many rows before a read's range are looked at for what it begins with: several seconds, since one may lead round to where it began. */
-const ROWS_BEFORE = 50;
+/** So many rows at an account's beginning, or before a read's range, are looked at for its balance there: several seconds, since one may lead round to where it began. */
+const ROWS_AT_SEAM = 50;
 
 /** From when the first order counts, while no account was read yet and so few orders can be there. */
 export async function readFirstOrderAt(trx: Transaction<Database>): Promise<Date | undefined> {
@@ -109,7 +106,7 @@ export async function readKnownRows(
     .where('account', '=', account)
     .where('occurred_at', '<', range.from)
     .orderBy('occurred_at', 'desc')
-    .limit(ROWS_BEFORE)
+    .limit(ROWS_AT_SEAM)
     .execute();
   return {
     rows: rows.map((row) => ({
@@ -119,7 +116,7 @@ export async function readKnownRows(
       balanceAfter: row.balance_after as KnownRow['balanceAfter'],
       text: row.text,
     })),
-    balancesBefore: balancesAfter(latest.map(timedRowOf).reverse(), latest.length === ROWS_BEFORE),
+    balancesBefore: balancesAfter(latest.map(timedRowOf).reverse(), latest.length === ROWS_AT_SEAM),
   };
 }
 
@@ -156,9 +153,9 @@ export async function readFirstRows(trx: Transaction<Database>, account: string)
     .where('account', '=', account)
     .orderBy('occurred_at')
     .orderBy('row_id');
-  const rows = await inOrder.limit(FIRST_ROWS).execute();
+  const rows = await inOrder.limit(ROWS_AT_SEAM).execute();
   const [first, last] = [rows[0]?.occurred_at, rows.at(-1)?.occurred_at];
-  if (first === undefined || last === undefined || rows.length < FIRST_ROWS) return rows.map(timedRowOf);
+  if (first === undefined || last === undefined || rows.length < ROWS_AT_SEAM) return rows.map(timedRowOf);
   if (first.getTime() < last.getTime()) return rows.filter((row) => row.occurred_at < last).map(timedRowOf);
   return (await inOrder.where('occurred_at', '=', first).execute()).map(timedRowOf);
 }
