@@ -190,6 +190,8 @@ const rolledOut = {
   'webhooks-record': webhooks.record,
 };
 
+migration.recordServing(Object.values(rolledOut));
+
 /** Each function's version and strategy: what `npx smart-transfer rollout` shows, stops and lets go on. */
 export const rollouts = {
   ...mapped(rolledOut, ({ rolloutSummary }) => rolloutSummary),

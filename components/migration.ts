@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
+import { SCHEMA } from '../functions/migrations/schema.ts';
 import { MEMORY_MB, TIMEOUT_SECONDS } from './function-limits.ts';
 import { LambdaFunction } from './lambda-function.ts';
 import { databaseVariables, functionDefaults, type Platform } from './platform.ts';
@@ -23,11 +24,31 @@ export class Migration extends pulumi.ComponentResource {
   /** Done once the schema is up to date and the application has its login. */
   readonly invocation: aws.lambda.Invocation;
 
+  readonly #name: string;
+
   constructor(name: string, args: MigrationArgs, opts?: pulumi.ComponentResourceOptions) {
     super('smart-transfer:components:Migration', name, {}, opts);
+    this.#name = name;
     this.function = this.#createFunction(name, args);
     this.invocation = this.#createInvocation(name, args);
     this.registerOutputs();
+  }
+
+  /**
+   * Notes in the database that this release serves, once every alias names it: until then the next release's migrations may be refused, since
+   * functions of the one before this may serve still.
+   */
+  recordServing(functions: readonly pulumi.Resource[]): aws.lambda.Invocation {
+    return new aws.lambda.Invocation(
+      `${this.#name}-serving`,
+      {
+        functionName: this.function.function.name,
+        qualifier: this.function.version,
+        input: JSON.stringify({ step: 'serving' }),
+        triggers: { schema: SCHEMA },
+      },
+      { parent: this, dependsOn: [...functions] },
+    );
   }
 
   #createFunction(name: string, { platform }: MigrationArgs): LambdaFunction<'migration'> {

@@ -18,6 +18,7 @@ import * as requestKeys from './0033-request-keys.ts';
 import * as schemaRights from './0034-schema-rights.ts';
 import * as remitters from './0035-remitters.ts';
 import * as statementSeams from './0036-statement-seams.ts';
+import * as servingRelease from './0037-serving-release.ts';
 
 /** Every migration in its order, imported by name so that the bundler takes them into the migration function. Append only. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -40,4 +41,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0034-schema-rights': schemaRights,
   '0035-remitters': remitters,
   '0036-statement-seams': statementSeams,
+  '0037-serving-release': servingRelease,
 };

@@ -7,28 +7,52 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { sql, type Kysely } from 'kysely';
+import { z } from 'zod';
 import { answeringDryRuns, secretCheck } from '../shared/dry-run.ts';
 import { readEnvironment } from '../shared/environment.ts';
 import { addressOf, loginShape, openDatabase, openDatabaseAs } from '../shared/postgres.ts';
 import { createSecrets } from '../shared/secrets.ts';
 import { ownerCheck } from './schema-check.ts';
-import { createLogins, migrate, type MigrationOutcome } from './migrate.ts';
+import {
+  createLogins,
+  migrate,
+  recordServing,
+  refuseWhileOlderServes,
+  type MigrationOutcome,
+} from './migrate.ts';
+import { LIVES_WITH, SCHEMA } from './schema.ts';
 
 const env = readEnvironment('migration', process.env);
 const logger = new Logger({ serviceName: 'migration' });
 const client = new SecretsManagerClient({});
 const secrets = createSecrets(env.SECRET_TTL_S, client);
 
+/** What a deployment asks for. */
+const eventSchema = z.strictObject({
+  /** `serving` notes, once every alias names this release, that it serves. */
+  step: z.enum(['migrate', 'serving']).default('migrate'),
+  /** Nobody serves meanwhile, as on a machine that starts everything anew: no older release stands in the way. */
+  nobody_serves: z.boolean().default(false),
+});
+
 /**
  * Brings the schema up to date, creates the application's two logins, and writes the application's secret if it has no value yet. It can run twice,
  * and at the same time as itself.
  *
- * Throwing means that the schema is as it was before the migration that failed; the deployment stops.
+ * Throwing means that the schema is as it was before the migration that failed; the deployment stops. It throws before any while functions serve that are
+ * older than what the migrations were written beside.
  */
-async function migrateNow(): Promise<MigrationOutcome> {
+async function migrateNow(input: unknown): Promise<MigrationOutcome> {
+  const event = eventSchema.parse(input);
   const master = await secrets.readFresh(env.DATABASE_MASTER_SECRET_ID, loginShape);
   const db = openDatabaseAs<unknown>(addressOf(env), master, 2);
   try {
+    if (event.step === 'serving') {
+      await recordServing(db, SCHEMA);
+      logger.info('serving', { schema: SCHEMA });
+      return { applied: [] };
+    }
+    if (!event.nobody_serves) await refuseWhileOlderServes(db, LIVES_WITH);
     const outcome = await migrate(db, env.DATABASE_IDENTITY);
     await db.connection().execute(writeFirstSecret);
     logger.info('migrated', { applied: outcome.applied });

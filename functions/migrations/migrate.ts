@@ -42,6 +42,35 @@ export async function migrate(db: Kysely<unknown>, cluster?: string): Promise<Mi
   return { applied };
 }
 
+/**
+ * Notes that this release's functions serve, all of them: no alias names an older one.
+ *
+ * @param schema what they were written for.
+ */
+export async function recordServing(db: Kysely<unknown>, schema: string): Promise<void> {
+  await sql`
+    insert into serving_release (schema, since) values (${schema}, now())
+    on conflict (one) do update set schema = excluded.schema, since = excluded.since`.execute(db);
+}
+
+/**
+ * Functions of a release before the last may miss what the last one took away, and a deployment that was broken off leaves them in service.
+ *
+ * @param livesWith the `SCHEMA` of the oldest release that can live with what this one brings.
+ * @throws while an older one serves.
+ */
+export async function refuseWhileOlderServes(db: Kysely<unknown>, livesWith: string): Promise<void> {
+  const { rows: known } = await sql<{ is: boolean }>`
+    select to_regclass('public.serving_release') is not null as is`.execute(db);
+  if (known[0]?.is !== true) return;
+  const { rows } = await sql<{ schema: string }>`select schema from serving_release`.execute(db);
+  const serving = rows[0]?.schema;
+  if (serving === undefined || serving >= livesWith) return;
+  throw new Error(
+    `functions of the release with ${serving} serve still, and could not live with this release's schema: deploy the release with ${livesWith} first, until every alias names it`,
+  );
+}
+
 /** A new database remembers which one it is. One that remembers another is a copy: that is not for a migration to forgive. */
 async function rememberIdentity(db: Kysely<unknown>, cluster: string | undefined): Promise<void> {
   await sql`

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { DryRunAnswer } from '../../functions/shared/dry-run.ts';
 import { won } from '../../functions/shared/money.ts';
 import { COLLECTION_ACCOUNT, DATABASE } from '../../local/system.ts';
 import { openDatabaseAs } from '../../functions/shared/postgres.ts';
-import { SCHEMA } from '../../functions/migrations/schema-check.ts';
+import { SCHEMA } from '../../functions/migrations/schema.ts';
 import { migrations } from '../../functions/migrations/index.ts';
 import { dumpDatabase } from '../support/logical-dump.ts';
 import { startShopSystem, type ShopSystem } from './shop-system.ts';
@@ -117,6 +117,18 @@ describe('the dry run of a version', function () {
     await world.system.bank.stop();
     await saying('matcher', /the bank: it did not show its statement: unavailable/);
     await saying('settlement', /the bank: it did not answer an inquiry: unavailable/);
+  });
+
+  it('is beside the point for a migration, which refuses to begin while an older release serves, unless nobody does', async () => {
+    const migration = world.system.functions.find(({ name }) => name === 'migration');
+    assert.ok(migration !== undefined);
+    assert.equal((await migration.invoke({ step: 'serving' })).outcome, 'returned');
+    assert.equal((await migration.invoke({})).outcome, 'returned');
+    await sql`update serving_release set schema = '0001-sellers'`.execute(owner);
+    const refused = JSON.stringify(await migration.invoke({}));
+    assert.match(refused, /functions of the release with 0001-sellers serve still/);
+    assert.equal((await migration.invoke({ nobody_serves: true })).outcome, 'returned');
+    assert.notEqual((await migration.invoke({ step: 'serve' })).outcome, 'returned');
   });
 });
 

@@ -6,6 +6,7 @@ import { stackShape } from '../../cli/cost/stack-shape.ts';
 import { probeTargetsShape } from '../../cli/probe/targets.ts';
 import { KEY_USES, type KeyPurpose } from '../../components/keys.ts';
 import { migrationsHash } from '../../components/migration.ts';
+import { SCHEMA } from '../../functions/migrations/schema.ts';
 import { environments, type FunctionKind } from '../../functions/shared/environment.ts';
 import { ACCOUNT, deployStack, REGION, stackConfig, type DeployedStack } from '../support/deployed-stack.ts';
 import type { RecordedResource } from '../support/pulumi-mocks.ts';
@@ -398,7 +399,26 @@ for (const stack of ['dev', 'prod'] as const) {
         if (type === 'aws:lambda/permission:Permission' || type.endsWith(':FunctionEventInvokeConfig'))
           assert.equal(inputs['qualifier'], 'live', `${type} ${name}`);
       }
-      assert.equal(deployed.resource('aws:lambda/invocation:Invocation').inputs['qualifier'], '7');
+      assert.equal(
+        deployed.resource('aws:lambda/invocation:Invocation', 'migration').inputs['qualifier'],
+        '7',
+      );
+    });
+
+    it('notes that the release serves once every alias names it, and again with another schema', () => {
+      const { inputs, dependsOn } = deployed.resource(
+        'aws:lambda/invocation:Invocation',
+        'migration-serving',
+      );
+      assert.equal(
+        inputs['functionName'],
+        deployed.resource('aws:lambda/invocation:Invocation', 'migration').inputs['functionName'],
+      );
+      assert.equal(inputs['qualifier'], '7');
+      assert.deepEqual(JSON.parse(String(inputs['input'])), { step: 'serving' });
+      assert.deepEqual(inputs['triggers'], { schema: SCHEMA });
+      const shifted = all('aws:lambda/alias:Alias').filter(({ name }) => name !== 'bank');
+      for (const { urn, name } of shifted) assert.ok(dependsOn.includes(urn), name);
     });
 
     it('names an alias nowhere before it exists', () => {
@@ -412,7 +432,10 @@ for (const stack of ['dev', 'prod'] as const) {
     });
 
     it('migrates before any alias names a version, and after the database and the network are there', () => {
-      const { urn: invocation, dependsOn } = deployed.resource('aws:lambda/invocation:Invocation');
+      const { urn: invocation, dependsOn } = deployed.resource(
+        'aws:lambda/invocation:Invocation',
+        'migration',
+      );
       const aliases = all('aws:lambda/alias:Alias');
       assert.equal(aliases.length, Object.keys(functions).length - 1, 'all but the migration have one');
       for (const alias of aliases) assert.ok(alias.dependsOn.includes(invocation), alias.name);
@@ -423,7 +446,7 @@ for (const stack of ['dev', 'prod'] as const) {
       );
       assert.ok(ways.length >= 4);
       for (const { urn } of ways) assert.ok(dependsOn.includes(urn), urn);
-      const { triggers } = deployed.resource('aws:lambda/invocation:Invocation').inputs;
+      const { triggers } = deployed.resource('aws:lambda/invocation:Invocation', 'migration').inputs;
       assert.deepEqual(triggers, { migrations: migrationsHash() });
     });
 
@@ -460,7 +483,7 @@ for (const stack of ['dev', 'prod'] as const) {
     it('rotates the login once it is written, and not at once', () => {
       const { inputs, dependsOn } = deployed.resource('aws:secretsmanager/secretRotation:SecretRotation');
       assert.equal(inputs['rotateImmediately'], false);
-      assert.ok(dependsOn.includes(deployed.resource('aws:lambda/invocation:Invocation').urn));
+      assert.ok(dependsOn.includes(deployed.resource('aws:lambda/invocation:Invocation', 'migration').urn));
     });
 
     it("tells each function that reaches the database which cluster it is, by TLS that knows Amazon's authorities", () => {

@@ -2,15 +2,10 @@ import assert from 'node:assert/strict';
 import { sql, type Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { migrations } from '../../../functions/migrations/index.ts';
-import { migrate } from '../../../functions/migrations/migrate.ts';
+import { migrate, recordServing, refuseWhileOlderServes } from '../../../functions/migrations/migrate.ts';
+import { LIVES_WITH, SCHEMA } from '../../../functions/migrations/schema.ts';
 import { createEmptyDatabase } from '../../support/database.ts';
 import { brokenFor, readSchema, type Schema } from './what-a-release-relies-on.ts';
-
-/**
- * The newest migration of what was deployed last: its functions go on serving while this release's take over. It moves forward when a release is out. Nothing is
- * deployed yet, so that it is the newest there is.
- */
-const RELEASED = '0036-statement-seams';
 
 /**
  * What later migrations demand of tables that the release before writes to, each with why its functions fulfil it without knowing: such as a check that was
@@ -92,7 +87,7 @@ describe('migrations after the last release', function () {
   it('only add: its functions find all that they use, and owe nothing that they do not know', async () => {
     const { db, close } = await createEmptyDatabase();
     try {
-      await migrateTo(db, RELEASED);
+      await migrateTo(db, LIVES_WITH);
       const before = await readSchema(db);
       await migrate(db);
       const broken = brokenFor(before, await readSchema(db)).filter((line) => !(line in FULFILLED));
@@ -144,5 +139,37 @@ describe('a migration that takes away', function () {
     await sql`alter table alarm add column region text not null default 'here'`.execute(database.db);
     await sql`grant select on later to smart_transfer_app`.execute(database.db);
     assert.deepEqual(brokenFor(released, await readSchema(database.db)), []);
+  });
+});
+
+describe('a schema that older functions could not live with', function () {
+  this.timeout(60_000);
+  let database: Awaited<ReturnType<typeof createEmptyDatabase>>;
+  before(async () => {
+    database = await createEmptyDatabase();
+  });
+  after(async () => {
+    await database.close();
+  });
+
+  it('is brought to a new database, and while the release before serves, but not while an older one does', async () => {
+    const { db } = database;
+    await refuseWhileOlderServes(db, '0090-released');
+    await migrate(db);
+    await refuseWhileOlderServes(db, '0090-released');
+    await recordServing(db, '0089-older');
+    await assert.rejects(
+      refuseWhileOlderServes(db, '0090-released'),
+      /functions of the release with 0089-older serve still.*deploy the release with 0090-released first/,
+    );
+    for (const serving of ['0090-released', '0091-newer']) {
+      await recordServing(db, serving);
+      await refuseWhileOlderServes(db, '0090-released');
+    }
+  });
+
+  it('is never older than what it was written beside', () => {
+    assert.ok(LIVES_WITH in migrations);
+    assert.ok([SCHEMA, LIVES_WITH].sort()[0] === LIVES_WITH);
   });
 });
