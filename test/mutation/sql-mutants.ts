@@ -49,6 +49,8 @@ export function sqlMutantsOf(file: string, source: string): SqlMutant[] {
     });
   };
   let inSql = false;
+  // The SQL text up to the line in question: an assignment is told from a comparison by what stands before it.
+  let text = '';
   for (const [index, line] of lines.entries()) {
     const opening = /sql(<[^`]*>)?`/.exec(line);
     if (!inSql && opening === null) {
@@ -60,24 +62,29 @@ export function sqlMutantsOf(file: string, source: string): SqlMutant[] {
     const start = inSql ? 0 : (opening?.index ?? 0) + (opening?.[0].length ?? 0);
     const closing = line.lastIndexOf('`');
     const end = closing >= start ? closing : line.length;
-    for (const mutated of spoiltSql(line.slice(start, end), inSql && end === line.length))
+    if (!inSql) text = '';
+    const part = line.slice(start, end);
+    for (const mutated of spoiltSql(text, part, inSql && end === line.length))
       add(index, line, line.slice(0, start) + mutated + line.slice(end));
+    text += `${part}\n`;
     const ticks = line.split('`').length - 1;
     if (ticks % 2 === 1) inSql = !inSql;
   }
   return mutants;
 }
 
-/** A line of SQL text. */
-function spoiltSql(line: string, whole: boolean): string[] {
+/** A line of SQL text, and what stands before it. */
+function spoiltSql(before: string, line: string, whole: boolean): string[] {
   const spoilt: string[] = [];
   const condition = /^(\s*)(and|or) .*$/.exec(line);
   if (whole && condition && isBalanced(line)) spoilt.push('');
   const first = /^(.*\bwhere )(.+?)((?: and .*|)$)/.exec(line);
   if (first?.[2] !== undefined && isBalanced(first[2])) spoilt.push(`${first[1] ?? ''}true${first[3] ?? ''}`);
   for (const [from, to] of COMPARISONS) {
-    for (const place of placesOf(line, ` ${from} `))
+    for (const place of placesOf(line, ` ${from} `)) {
+      if (from === '=' && isAssignment(before + line.slice(0, place))) continue;
       spoilt.push(replaceAt(line, place, ` ${from} `, ` ${to} `));
+    }
   }
   for (const [word, to] of WORDS) {
     if (word.test(line) && !/^\s*for /.test(line)) spoilt.push(line.replace(word, to));
@@ -85,6 +92,17 @@ function spoiltSql(line: string, whole: boolean): string[] {
       spoilt.push(` ${line.trim()}`.replace(word, to));
   }
   return spoilt;
+}
+
+/** Whether `=` after this text gives a column its value: another sign there would only break the statement. */
+function isAssignment(text: string): boolean {
+  const clauses = [''];
+  for (const [word] of text.matchAll(/[()]|\b(?:case|end|set|where|from|on|having|select)\b/g)) {
+    if (word === '(' || word === 'case') clauses.push(word);
+    else if (word === ')' || word === 'end') clauses.pop();
+    else clauses[clauses.length - 1] = word;
+  }
+  return clauses.at(-1) === 'set';
 }
 
 /** A line of a query builder's calls. */
@@ -102,10 +120,10 @@ function spoiltBuilder(line: string): string[] {
   if (line.includes("'+'")) spoilt.push(line.replace("'+'", "'-'"));
   if (line.includes("'-'")) spoilt.push(line.replace("'-'", "'+'"));
   if (line.includes("'desc'")) spoilt.push(line.replace("'desc'", "'asc'"));
-  for (const state of line.match(/'state', 'in', \[.*?\]/g) ?? []) {
-    for (const name of state.match(/'[a-z_]+'(?=[,\]])/g) ?? []) {
-      if (name !== "'state'") spoilt.push(line.replace(state, state.replace(new RegExp(`(, )?${name}`), '')));
-    }
+  const states = /(?<='state', 'in', \[)[^\]]*(?=\])/.exec(line)?.[0];
+  for (const name of states?.split(', ') ?? []) {
+    const others = states?.split(', ').filter((other) => other !== name) ?? [];
+    if (others.length > 0) spoilt.push(line.replace(states ?? '', others.join(', ')));
   }
   return spoilt;
 }
