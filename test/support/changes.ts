@@ -1,14 +1,17 @@
 import { sql, type Kysely } from 'kysely';
+import type { TestDatabase } from './database.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
 /**
  * What an act has changed in the whole database, table by table: `transfer 7: state, settled_at` for a row that is otherwise now, `posting: +2` for rows that came. A
  * test that names it all sees what was changed beside what was meant, in whichever table.
- *
- * @param db with all rights, to see every table.
  */
-export async function changesOf(db: Kysely<never>, act: () => Promise<unknown>): Promise<string[]> {
+export async function changesOf(
+  { owner }: Pick<TestDatabase, 'owner'>,
+  act: () => Promise<unknown>,
+): Promise<string[]> {
+  const db = owner as Kysely<unknown>;
   const before = await photograph(db);
   await act();
   const after = await photograph(db);
@@ -29,8 +32,18 @@ export async function changesOf(db: Kysely<never>, act: () => Promise<unknown>):
   return changes.sort();
 }
 
+/** Changes with rows called by a test's names for them, such as `transfer 7` by `transfer own`. */
+export function called(changes: readonly string[], names: ReadonlyMap<string, string>): string[] {
+  return changes
+    .map((line) => {
+      const [key = line, what = ''] = line.split(': ');
+      return `${names.get(key) ?? key}: ${what}`;
+    })
+    .sort();
+}
+
 /** Every row of every table that has a primary key, which is every one, by table and key. */
-async function photograph(db: Kysely<never>): Promise<Map<string, { table: string; row: Row }>> {
+async function photograph(db: Kysely<unknown>): Promise<Map<string, { table: string; row: Row }>> {
   const { rows: tables } = await sql<{ name: string; columns: string[] }>`
     select c.relname as name, array_agg(a.attname::text order by array_position(i.indkey::smallint[], a.attnum)) as columns
     from pg_index i join pg_class c on c.oid = i.indrelid join pg_attribute a on a.attrelid = c.oid and a.attnum = any(i.indkey)

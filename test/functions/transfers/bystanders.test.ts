@@ -21,7 +21,7 @@ import {
 import { release } from '../../../functions/transfers/release.step.ts';
 import { endHalt, endPause } from '../../../functions/transfers/stops.repository.ts';
 import { assertBooks } from '../../support/assert-books.ts';
-import { changesOf } from '../../support/changes.ts';
+import { called, changesOf } from '../../support/changes.ts';
 import {
   addStatementRow,
   attemptsOf,
@@ -192,7 +192,7 @@ describe('beside other transfers', () => {
 
   /** What an act has changed of all that there is; what belongs to the transfer in question is called its own. */
   const changes = async (act: () => Promise<unknown>, transferId = own): Promise<string[]> => {
-    const told = await changesOf(world.test.owner as never, act);
+    const told = await changesOf(world.test, act);
     const id = transferId.toString();
     const names = new Map([[`transfer ${id}`, 'transfer own']]);
     for (const { attempt_id, n } of await attemptsOf(world, transferId)) {
@@ -208,10 +208,7 @@ describe('beside other transfers', () => {
       names.set(`transfer_item ${id} ${orderId.toString()}`, 'transfer_item own');
     const { deposit_row_id } = await transferOf(world, transferId);
     if (deposit_row_id !== null) names.set(`deposit ${deposit_row_id.toString()}`, 'deposit own');
-    return told.map((line) => {
-      const [key = line, what = ''] = line.split(': ');
-      return `${names.get(key) ?? key}: ${what}`;
-    });
+    return called(told, names);
   };
 
   const end = (one: Pick<Claim, 'posted' | 'token'>, proven: ProvenEnd) =>

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { insertPostings } from '../../../functions/ledger/ledger.repository.ts';
-import { returnPosting } from '../../../functions/ledger/postings.ts';
-import { claim } from '../../../functions/transfers/claim.step.ts';
+import { holdPosting, returnPosting } from '../../../functions/ledger/postings.ts';
+import { approveTransfer } from '../../../functions/transfers/approve.step.ts';
+import { openAttempt, takeQueued } from '../../../functions/transfers/claim.repository.ts';
+import { claim, LEASE_MS } from '../../../functions/transfers/claim.step.ts';
 import { dispatch } from '../../../functions/transfers/dispatch.step.ts';
 import {
   cancelUnsent,
@@ -13,6 +15,7 @@ import {
   type SuccessOutcome,
 } from '../../../functions/transfers/outcome.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
+import { actingAs } from '../../support/acting.ts';
 import { assertBooks } from '../../support/assert-books.ts';
 import {
   addStatementRow,
@@ -32,6 +35,7 @@ import {
   type PayoutWorld,
 } from '../../support/payout-world.ts';
 import { race, tally } from '../../support/racers.ts';
+import { done } from '../../support/review-scene.ts';
 import { executes, isNotReached, timesOut } from '../../support/scripted-bank.ts';
 import { until } from '../../support/until.ts';
 import { failedOne, resend, sendAndGet, unknownOne } from '../../support/unknown-transfer.ts';
@@ -139,6 +143,38 @@ describe('a success, whenever it is learnt of', () => {
       assert.deepEqual(await alarmsOf(world), ['payouts_paused', 'transfer_failed']);
     });
   }
+
+  it('leaves a retry that a person has cancelled as it is, and cancels the one that was planned after it', async () => {
+    const { failed, retry } = await failedWithRetry();
+    await world.db.transaction().execute((trx) => cancelUnsent(trx, retry, world.clock.now()));
+    const approve = (who: string) => approveTransfer(world.db, actingAs(who, world.clock.now()), retry);
+    await approve('kim');
+    const anew = done(await approve('lee'));
+    if (anew.outcome !== 'planned_anew') assert.fail(anew.outcome);
+    assert.equal(await statementShows(failed), 'succeeded');
+    assert.equal(await stateOf(world, failed), 'succeeded');
+    assert.deepEqual(
+      [await stateOf(world, retry), await stateOf(world, anew.transferId)],
+      ['cancelled', 'cancelled'],
+    );
+    assert.equal(await haltReason(), undefined);
+  });
+
+  it('halts payouts where the retry is being claimed at that moment', async () => {
+    const { failed, retry } = await failedWithRetry();
+    await dispatch(cycleContext(world));
+    let told: Promise<SuccessOutcome> | undefined;
+    await world.db.transaction().execute(async (trx) => {
+      const now = world.clock.now();
+      const taken = (await takeQueued(trx, retry, new Date(now.getTime() + LEASE_MS)))!;
+      const { attemptId } = await openAttempt(trx, settleContext(world), taken, now);
+      await insertPostings(trx, [holdPosting(postedOf(await lockAttempt(trx, attemptId)))], now);
+      told = statementShows(failed);
+      await until('the success waits for the claim', async () => (await lockWaiters(world)) === 1n);
+    });
+    assert.equal(await told, 'halted');
+    assert.equal(await stateOf(world, retry), 'sending');
+  });
 
   for (const [name, answer] of [
     ['sending', undefined],
