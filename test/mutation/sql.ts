@@ -9,7 +9,7 @@ import { sqlMutantsOf, type SqlMutant } from './sql-mutants.ts';
  * general tool does with a query builder's texts breaks the statement, and a broken statement is found by any test; the wrong answer of a sound one
  * is not. All mutants share this process and its one PostgreSQL; each has a copy of the system and of the tests of its own.
  *
- * `npm run mutation:sql [-- PART_OF_A_FILE_NAME…]`. What survives is in coverage/mutation-sql.json, and explained in docs/mutation.md.
+ * `npm run mutation:sql [-- PART_OF_A_FILE_NAME[:FROM_LINE]…]`. What survives is in coverage/mutation-sql.json, and explained in docs/mutation.md.
  */
 
 /** Files with SQL that moves money, and the tests that must notice, the likeliest first. */
@@ -86,7 +86,15 @@ async function passes(
   return true;
 }
 
-const wanted = process.argv.slice(2);
+async function assertSound(file: string, tests: readonly string[]): Promise<void> {
+  if (!(await passes(tests, undefined, false)))
+    throw new Error(`the tests of ${file} fail without any mutant`);
+}
+
+const wanted = process.argv.slice(2).map((argument) => {
+  const [part = '', line = '1'] = argument.split(':');
+  return { part, from: Number(line) };
+});
 const judged: Judged[] = [];
 // A mutant may leave work behind whose failure nobody waits for.
 process.on('unhandledRejection', () => undefined);
@@ -95,19 +103,21 @@ dropDatabasesOnClose();
 const began = performance.now();
 try {
   for (const [name, tests] of Object.entries(SUBJECTS)) {
-    if (wanted.length > 0 && !wanted.some((part) => name.includes(part))) continue;
+    const asked = wanted.find(({ part }) => name.includes(part));
+    if (wanted.length > 0 && asked === undefined) continue;
     const file = `functions/${name}`;
     const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
-    if (!(await passes(tests, undefined, false)))
-      throw new Error(`the tests of ${file} fail without any mutant`);
+    await assertSound(file, tests);
     let killed = 0;
-    const mutants = sqlMutantsOf(file, source);
+    const mutants = sqlMutantsOf(file, source).filter(({ line }) => line >= (asked?.from ?? 1));
     for (const mutant of mutants) {
       const survived = (await passes(tests, mutant, false)) && (await passes(tests, mutant, true));
       judged.push({ mutant, survived });
       if (survived) console.log(`survived  ${file}:${mutant.line}  ${mutant.change}`);
       else killed += 1;
     }
+    // A test that somebody has broken meanwhile finds every mutant.
+    await assertSound(file, tests);
     console.log(`${file}: ${killed} of ${mutants.length} killed`);
   }
 } finally {

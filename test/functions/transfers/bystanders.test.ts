@@ -357,18 +357,23 @@ describe('beside other transfers', () => {
       'attempt_evidence: +1',
       'event: +2',
       'posting: +2',
-      'transfer own: failed_reason, settled_at, state',
       `transfer ${retry.toString()}: state`,
+      'transfer own: failed_reason, settled_at, state',
       'transfer_attempt own 1: state',
-      'transfer_item own: live',
       `transfer_item ${retry.toString()} ${orderId.toString()}: live`,
+      'transfer_item own: live',
     ]);
   });
 
   it('cancelling frees the orders or the deposit of one transfer', async () => {
     const cancel = (transferId: bigint) =>
       changes(() => trx((inTrx) => cancelUnsent(inTrx, transferId, world.clock.now())), transferId);
-    assert.deepEqual(await cancel(own), ['event: +1', 'transfer own: state', 'transfer_item own: live']);
+    await drive.held(own);
+    assert.deepEqual(await cancel(own), [
+      'event: +1',
+      'transfer own: held_reason, state',
+      'transfer_item own: live',
+    ]);
     assert.deepEqual(await cancel(refund), [
       'deposit own: decided_at, refund_row, refunded_row, remaining, state',
       'event: +2',
