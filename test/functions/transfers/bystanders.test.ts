@@ -33,6 +33,7 @@ import {
   planOne,
   refundOne,
   settleContext,
+  stateOf,
   stop,
   transferOf,
   type PayoutWorld,
@@ -381,30 +382,53 @@ describe('beside other transfers', () => {
     ]);
   });
 
-  it('a debt holds what its own seller is to be paid, and what comes back unsent', async () => {
+  describe('of a seller who may owe', () => {
     const handBack = ({ posted, token }: Claim) =>
       changes(() => trx((inTrx) => handBackUnsent(inTrx, posted, token, world.clock.now())));
     const holdForDebt = () => changes(() => trx((inTrx) => holdPayoutsForDebt(inTrx, [OWN])));
-    assert.deepEqual(await handBack(await claimed(own)), [
-      'event: +1',
-      'posting: +1',
-      'transfer own: lease_ends_at, sends, state',
-      'transfer_attempt own 1: state',
-    ]);
-    const again = await claimed(own);
-    assert.deepEqual(await holdForDebt(), ['seller own: may_owe']);
-    assert.deepEqual(await handBack(again), [
-      'event: +2',
-      'posting: +1',
-      'transfer own: held_reason, lease_ends_at, sends, state',
-      'transfer_attempt own 1: state',
-    ]);
-    await world.db
-      .updateTable('transfer')
-      .set({ state: 'planned', held_reason: null })
-      .where('transfer_id', '=', own)
-      .execute();
-    assert.deepEqual(await holdForDebt(), ['event: +1', 'transfer own: held_reason, state']);
+    const held = ['event: +1', 'seller own: may_owe', 'transfer own: held_reason, state'];
+
+    it('what is queued is held', async () => {
+      assert.deepEqual(await holdForDebt(), held);
+    });
+
+    it('what is planned is held, and no more than that', async () => {
+      await handBack(await claimed(own));
+      assert.deepEqual(await holdForDebt(), held);
+      assert.deepEqual(await holdForDebt(), []);
+    });
+
+    it('what comes back unsent is held by itself', async () => {
+      const one = await claimed(own);
+      await planOne(world, 1000n, 'planned meanwhile');
+      assert.deepEqual(await holdForDebt(), ['seller own: may_owe']);
+      assert.deepEqual(await handBack(one), [
+        'event: +2',
+        'posting: +1',
+        'transfer own: held_reason, lease_ends_at, sends, state',
+        'transfer_attempt own 1: state',
+      ]);
+    });
+
+    it('what has used up its attempts waits for people all the same, not for the debt', async () => {
+      const one = await inDoubt(own);
+      await holdForDebt();
+      await end(one, { end: 'absent', thenHold: true });
+      assert.equal(await stateOf(world, own), 'held(attempts)');
+    });
+  });
+
+  it('what comes back unsent goes on by itself', async () => {
+    const { posted, token } = await claimed(own);
+    assert.deepEqual(
+      await changes(() => trx((inTrx) => handBackUnsent(inTrx, posted, token, world.clock.now()))),
+      [
+        'event: +1',
+        'posting: +1',
+        'transfer own: lease_ends_at, sends, state',
+        'transfer_attempt own 1: state',
+      ],
+    );
   });
 
   it('one stop is raised and ended, and the others stand', async () => {
