@@ -8,6 +8,7 @@ import { lockPlanning } from '../../../functions/transfers/plan.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
 import type { StopName } from '../../../functions/transfers/transfer.table.ts';
 import { assertBooks } from '../../support/assert-books.ts';
+import { changesOf } from '../../support/changes.ts';
 import {
   addPaidOrder,
   addSeller,
@@ -499,6 +500,57 @@ describe('releasing', () => {
       ['held(limit)', 'held(attempts)'],
     );
   });
+
+  it('lets one after the other go on as its cause is cleared, each by itself, beside all that waits for something else', async () => {
+    const release = () => changesOf(world.test, () => releaseNow());
+    for (const name of ['own', 'other']) {
+      await addSeller(world, `no account, ${name}`, { accountNumber: undefined });
+      await planOne(world, 5000n, `no account, ${name}`);
+      await addSeller(world, `debtor, ${name}`);
+      await owe(`debtor, ${name}`, 1000n);
+      await planOne(world, 5000n, `debtor, ${name}`);
+    }
+    const [account, debt] = [await heldOf('no account, own'), await heldOf('debtor, own')];
+    // Failures are proven minutes after: the day must not end meanwhile.
+    const lacking = await failedOne(world, 6000n, 'funds');
+    const atLimit = await failedOne(world, 100n, 'limit');
+    const wrong = await failedOne(world, 200n, 'payee');
+    await planOne(world, 300n);
+    await dispatch(cycleContext(world));
+    assert.deepEqual(await release(), []);
+
+    await approveAccount(world, 'no account, own', '3333444455556');
+    assert.deepEqual(await release(), [
+      'event: +1',
+      `transfer ${account.toString()}: account_holder, account_number_ciphertext, account_number_key_id, account_number_masked, bank_code, held_reason, let_go_at, payout_account_id, queue_group, state`,
+    ]);
+    await credit('debtor, own', 1000n);
+    assert.deepEqual(await release(), [
+      'event: +1',
+      `transfer ${debt.toString()}: held_reason, let_go_at, state`,
+    ]);
+    const followed = ['event: +1', 'transfer: +1', 'transfer_item: +1'];
+    await addStatementRow(world, { amount: 1n, direction: 'in', balanceAfter: 6000n });
+    assert.deepEqual(await release(), followed);
+    assert.equal((await retriesOf(lacking)).length, 1);
+    await approveAccount(world, 'seller', '3333444455557');
+    assert.deepEqual(await release(), followed);
+    assert.equal((await retriesOf(wrong)).length, 1);
+    world.clock.set('2026-03-03T00:00:00+09:00');
+    assert.deepEqual(await release(), followed);
+    assert.equal((await retriesOf(atLimit)).length, 1);
+    assert.deepEqual(await release(), []);
+  });
+
+  async function heldOf(sellerId: string): Promise<bigint> {
+    const { transfer_id } = await world.db
+      .selectFrom('transfer')
+      .select('transfer_id')
+      .where('seller_id', '=', sellerId)
+      .where('state', '=', 'held')
+      .executeTakeFirstOrThrow();
+    return transfer_id;
+  }
 
   it('writes nothing for a cycle whose lease has gone to another', async () => {
     await failedOne(world, 5000n, 'maintenance');
