@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { kstDate, kstMidnight } from '../../functions/bank/kst.ts';
 import { dispatch } from '../../functions/transfers/dispatch.step.ts';
+import { recordSuccess, type SuccessOutcome } from '../../functions/transfers/outcome.repository.ts';
 import { resolveUnknown, type ResolveOutcome } from '../../functions/transfers/resolve.step.ts';
 import { settle } from '../../functions/transfers/settle.step.ts';
 import {
@@ -115,4 +116,25 @@ export async function referenceOf(world: PayoutWorld, transferId: bigint): Promi
   if (attempt === undefined)
     throw new Error(`transfer ${transferId.toString()} has no attempt, so no reference`);
   return attempt.reference;
+}
+
+/** The statement shows the withdrawal of a transfer's attempt. */
+export async function statementShows(
+  world: PayoutWorld,
+  transferId: bigint,
+  n = 1,
+  db = world.db,
+): Promise<SuccessOutcome> {
+  const attempt = (await attemptsOf(world, transferId))[n - 1];
+  if (attempt === undefined) throw new Error(`transfer ${transferId.toString()} has no attempt ${n}`);
+  return await db.transaction().execute((trx) =>
+    recordSuccess(trx, {
+      attemptId: attempt.attempt_id,
+      token: attempt.token,
+      source: 'statement',
+      verdict: 'succeeded',
+      code: 'statement',
+      at: world.clock.now(),
+    }),
+  );
 }

@@ -15,7 +15,6 @@ import {
   lockAttempt,
   postedOf,
   recordProvenEnd,
-  recordSuccess,
   type ProvenEnd,
 } from '../../../functions/transfers/outcome.repository.ts';
 import { release } from '../../../functions/transfers/release.step.ts';
@@ -39,7 +38,7 @@ import {
   type PayoutWorld,
 } from '../../support/payout-world.ts';
 import { executes, isNotReached, refuses, timesOut, type SendScript } from '../../support/scripted-bank.ts';
-import { proveFailure, sendAndGet } from '../../support/unknown-transfer.ts';
+import { proveFailure, sendAndGet, statementShows } from '../../support/unknown-transfer.ts';
 
 const OWN = 'own';
 
@@ -100,20 +99,6 @@ describe('beside other transfers', () => {
     await sendAndGet(world, transferId, answer);
   };
 
-  const learnSuccess = async (transferId: bigint, n = 1) => {
-    const attempt = (await attemptsOf(world, transferId))[n - 1]!;
-    return await trx((inTrx) =>
-      recordSuccess(inTrx, {
-        attemptId: attempt.attempt_id,
-        token: attempt.token,
-        source: 'statement',
-        verdict: 'succeeded',
-        code: 'statement',
-        at: world.clock.now(),
-      }),
-    );
-  };
-
   /** The row of a transfer's attempt was booked as one that its transfer cannot have. */
   const bookUnexpected = async (transferId: bigint) => {
     const { amount } = await transferOf(world, transferId);
@@ -159,7 +144,7 @@ describe('beside other transfers', () => {
       await get(transferId, isNotReached);
       world.clock.advance(DAY_MS);
       await get(transferId, timesOut);
-      assert.equal(await learnSuccess(transferId), 'halted');
+      assert.equal(await statementShows(world, transferId), 'halted');
       await bookUnexpected(transferId);
     },
     succeeded: (transferId) => get(transferId, executes),
@@ -239,14 +224,14 @@ describe('beside other transfers', () => {
       'event: +1',
       'transfer own: lease_ends_at, state',
     ]);
-    assert.deepEqual(await changes(() => learnSuccess(own)), [
+    assert.deepEqual(await changes(() => statementShows(world, own)), [
       'attempt_evidence: +1',
       'event: +1',
       'posting: +1',
       'transfer own: settled_at, state',
       'transfer_attempt own 1: state',
     ]);
-    assert.deepEqual(await changes(() => learnSuccess(own)), ['attempt_evidence: +1']);
+    assert.deepEqual(await changes(() => statementShows(world, own)), ['attempt_evidence: +1']);
   });
 
   it('a payout that is proven failed frees its own orders, and has them again when it was paid after all', async () => {
@@ -260,7 +245,7 @@ describe('beside other transfers', () => {
       'transfer_item own: live',
     ]);
     await bookUnexpected(own);
-    assert.deepEqual(await changes(() => learnSuccess(own)), [
+    assert.deepEqual(await changes(() => statementShows(world, own)), [
       'attempt_evidence: +1',
       'event: +1',
       'posting: +3',
@@ -283,7 +268,7 @@ describe('beside other transfers', () => {
       'transfer_attempt own 1: state',
     ]);
     await bookUnexpected(refund);
-    assert.deepEqual(await changes(() => learnSuccess(refund), refund), [
+    assert.deepEqual(await changes(() => statementShows(world, refund), refund), [
       'attempt_evidence: +1',
       'deposit own: refund_row, refunded_row, remaining, state',
       'event: +3',
@@ -309,7 +294,7 @@ describe('beside other transfers', () => {
         'transfer_attempt own 1: state',
       ]);
       await bookUnexpected(transferId);
-      assert.deepEqual(await changes(() => learnSuccess(transferId), transferId), [
+      assert.deepEqual(await changes(() => statementShows(world, transferId), transferId), [
         'attempt_evidence: +1',
         ...deposit,
         `event: +${events}`,
@@ -354,7 +339,7 @@ describe('beside other transfers', () => {
       .where('retry_of', '=', own)
       .executeTakeFirstOrThrow();
     const orderId = (await itemsOf(own))[0]!;
-    assert.deepEqual(await changes(() => learnSuccess(own)), [
+    assert.deepEqual(await changes(() => statementShows(world, own)), [
       'attempt_evidence: +1',
       'event: +2',
       'posting: +2',

@@ -38,7 +38,7 @@ import { race, tally } from '../../support/racers.ts';
 import { done } from '../../support/review-scene.ts';
 import { executes, isNotReached, timesOut } from '../../support/scripted-bank.ts';
 import { until } from '../../support/until.ts';
-import { failedOne, resend, sendAndGet, unknownOne } from '../../support/unknown-transfer.ts';
+import { failedOne, resend, sendAndGet, statementShows, unknownOne } from '../../support/unknown-transfer.ts';
 
 describe('a success, whenever it is learnt of', () => {
   let world: PayoutWorld;
@@ -49,22 +49,6 @@ describe('a success, whenever it is learnt of', () => {
     await assertBooks(world.db);
     await world.close();
   });
-
-  /** The statement shows the withdrawal of a transfer's attempt. */
-  async function statementShows(transferId: bigint, n = 1, db = world.db): Promise<SuccessOutcome> {
-    const attempt = (await attemptsOf(world, transferId))[n - 1];
-    if (attempt === undefined) throw new Error(`transfer ${transferId.toString()} has no attempt ${n}`);
-    return await db.transaction().execute((trx) =>
-      recordSuccess(trx, {
-        attemptId: attempt.attempt_id,
-        token: attempt.token,
-        source: 'statement',
-        verdict: 'succeeded',
-        code: 'statement',
-        at: world.clock.now(),
-      }),
-    );
-  }
 
   /** Planned, with an attempt that is taken for absent. */
   async function absentOne(amount = 5000n): Promise<bigint> {
@@ -85,8 +69,8 @@ describe('a success, whenever it is learnt of', () => {
 
   it('is recorded once and known the second time', async () => {
     const transferId = await unknownOne(world, 5000n);
-    assert.equal(await statementShows(transferId), 'succeeded');
-    assert.equal(await statementShows(transferId), 'already_known');
+    assert.equal(await statementShows(world, transferId), 'succeeded');
+    assert.equal(await statementShows(world, transferId), 'already_known');
     assert.deepEqual(await postingsOf(world, transferId), ['hold', 'post']);
     assert.deepEqual(await evidenceOf(world, transferId), [
       'send:ambiguous',
@@ -102,7 +86,7 @@ describe('a success, whenever it is learnt of', () => {
       if (state === 'held')
         await world.db.updateTable('transfer').set({ state: 'held', held_reason: 'limit' }).execute();
       assert.equal((await transferOf(world, transferId)).state, state);
-      assert.equal(await statementShows(transferId), 'succeeded');
+      assert.equal(await statementShows(world, transferId), 'succeeded');
       assert.equal(await stateOf(world, transferId), 'succeeded');
       assert.equal((await attemptsOf(world, transferId))[0]?.state, 'succeeded');
       assert.deepEqual(await postingsOf(world, transferId), ['hold', 'void', 'hold', 'post']);
@@ -114,7 +98,7 @@ describe('a success, whenever it is learnt of', () => {
 
   it('takes the money again from a failed transfer without a retry, whose orders are its own again', async () => {
     const transferId = await failedOne(world, 5000n, 'rejected');
-    assert.equal(await statementShows(transferId), 'succeeded');
+    assert.equal(await statementShows(world, transferId), 'succeeded');
     assert.equal(await stateOf(world, transferId), 'succeeded');
     assert.equal(await haltReason(), undefined);
   });
@@ -136,7 +120,7 @@ describe('a success, whenever it is learnt of', () => {
       const { failed, retry } = await failedWithRetry();
       if (state === 'queued') await dispatch(cycleContext(world));
       assert.equal(await stateOf(world, retry), state);
-      assert.equal(await statementShows(failed), 'succeeded');
+      assert.equal(await statementShows(world, failed), 'succeeded');
       assert.equal(await stateOf(world, failed), 'succeeded');
       assert.equal(await stateOf(world, retry), 'cancelled');
       assert.equal(await haltReason(), undefined);
@@ -151,7 +135,7 @@ describe('a success, whenever it is learnt of', () => {
     await approve('kim');
     const anew = done(await approve('lee'));
     if (anew.outcome !== 'planned_anew') assert.fail(anew.outcome);
-    assert.equal(await statementShows(failed), 'succeeded');
+    assert.equal(await statementShows(world, failed), 'succeeded');
     assert.equal(await stateOf(world, failed), 'succeeded');
     assert.deepEqual(
       [await stateOf(world, retry), await stateOf(world, anew.transferId)],
@@ -169,7 +153,7 @@ describe('a success, whenever it is learnt of', () => {
       const taken = (await takeQueued(trx, retry, new Date(now.getTime() + LEASE_MS)))!;
       const { attemptId } = await openAttempt(trx, settleContext(world), taken, now);
       await insertPostings(trx, [holdPosting(postedOf(await lockAttempt(trx, attemptId)))], now);
-      told = statementShows(failed);
+      told = statementShows(world, failed);
       await until('the success waits for the claim', async () => (await lockWaiters(world)) === 1n);
     });
     assert.equal(await told, 'halted');
@@ -187,7 +171,7 @@ describe('a success, whenever it is learnt of', () => {
       if (answer === undefined) await claim(settleContext(world), retry, world.clock.now());
       else await sendAndGet(world, retry, answer);
       assert.equal(await stateOf(world, retry), name);
-      assert.equal(await statementShows(failed), 'halted');
+      assert.equal(await statementShows(world, failed), 'halted');
       assert.equal(await stateOf(world, failed), 'failed(maintenance)');
       assert.equal(await stateOf(world, retry), name);
       assert.match((await haltReason()) ?? '', new RegExp(`its retry ${retry.toString()} is ${name}`));
@@ -207,7 +191,7 @@ describe('a success, whenever it is learnt of', () => {
         depositedAt: world.clock.now(),
       },
     ]);
-    assert.equal(await statementShows(failed), 'halted');
+    assert.equal(await statementShows(world, failed), 'halted');
     assert.equal(await stateOf(world, failed), 'failed(rejected)');
     assert.match((await haltReason()) ?? '', new RegExp(`transfer ${String(anew)} pays an order of it`));
   });
@@ -215,7 +199,7 @@ describe('a success, whenever it is learnt of', () => {
   it('halts payouts on a cancelled transfer, which stays cancelled', async () => {
     const transferId = await absentOne();
     await world.db.transaction().execute((trx) => cancelUnsent(trx, transferId, world.clock.now()));
-    assert.equal(await statementShows(transferId), 'halted');
+    assert.equal(await statementShows(world, transferId), 'halted');
     assert.equal(await stateOf(world, transferId), 'cancelled');
     assert.match((await haltReason()) ?? '', /it was cancelled/);
     assert.deepEqual(await alarmsOf(world), ['transfer_executed_unexpectedly']);
@@ -243,7 +227,7 @@ describe('a success, whenever it is learnt of', () => {
     const transferId = await queueOne(world, 5000n);
     await sendAndGet(world, transferId, executes);
     await comesBack(transferId);
-    assert.equal(await statementShows(transferId), 'already_known');
+    assert.equal(await statementShows(world, transferId), 'already_known');
     assert.equal(await stateOf(world, transferId), 'returned');
     assert.equal(await haltReason(), undefined);
     assert.deepEqual(await evidenceOf(world, transferId), ['send:succeeded', 'statement:succeeded']);
@@ -260,7 +244,7 @@ describe('a success, whenever it is learnt of', () => {
 
     it('halts payouts where the second has succeeded too, and books one payment', async () => {
       const transferId = await secondOne(executes);
-      assert.equal(await statementShows(transferId, 1), 'halted');
+      assert.equal(await statementShows(world, transferId, 1), 'halted');
       assert.match((await haltReason()) ?? '', /two attempts of it have succeeded/);
       assert.equal(await stateOf(world, transferId), 'succeeded');
       assert.deepEqual(
@@ -272,21 +256,21 @@ describe('a success, whenever it is learnt of', () => {
     it('halts payouts where the second came back: the first has left all the same', async () => {
       const transferId = await secondOne(executes);
       await comesBack(transferId);
-      assert.equal(await statementShows(transferId, 1), 'halted');
+      assert.equal(await statementShows(world, transferId, 1), 'halted');
       assert.match((await haltReason()) ?? '', /another attempt of it has paid, and came back/);
       assert.equal(await stateOf(world, transferId), 'returned');
     });
 
     it('halts payouts where the second is still unknown', async () => {
       const transferId = await secondOne(timesOut);
-      assert.equal(await statementShows(transferId, 1), 'halted');
+      assert.equal(await statementShows(world, transferId, 1), 'halted');
       assert.match((await haltReason()) ?? '', /a second attempt is under way/);
       assert.equal(await stateOf(world, transferId), 'unknown');
     });
 
     it('is recorded where the second was not sent either, and halts payouts: the transfer was claimed since', async () => {
       const transferId = await secondOne(isNotReached);
-      assert.equal(await statementShows(transferId, 1), 'halted');
+      assert.equal(await statementShows(world, transferId, 1), 'halted');
       assert.equal(await stateOf(world, transferId), 'succeeded');
       assert.deepEqual(
         (await attemptsOf(world, transferId)).map((attempt) => attempt.state),
@@ -297,7 +281,7 @@ describe('a success, whenever it is learnt of', () => {
 
   it('is booked once when 100 tell it at the same time, and known already to 99', async () => {
     const transferId = await unknownOne(world, 5000n);
-    const outcomes = await race(world.test, async (db) => await statementShows(transferId, 1, db));
+    const outcomes = await race(world.test, async (db) => await statementShows(world, transferId, 1, db));
     assert.deepEqual(
       tally(outcomes, (outcome) => outcome),
       { succeeded: 1, already_known: 99 },
@@ -319,7 +303,7 @@ describe('a success, whenever it is learnt of', () => {
     let second: Promise<SuccessOutcome> | undefined;
     const first = await world.db.transaction().execute(async (trx) => {
       const outcome = await recordSuccess(trx, evidence);
-      second = statementShows(transferId);
+      second = statementShows(world, transferId);
       await until('the second waits for the first', async () => (await lockWaiters(world)) === 1n);
       return outcome;
     });
